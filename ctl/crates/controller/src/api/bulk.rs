@@ -171,7 +171,7 @@ async fn concerned(
                 state: change.state,
                 connected: change.connected,
             };
-            let found = Wanted::new(seen.clone(), &filter)?.ids(api, MAX_CHANGED_HOSTS).await?;
+            let found = Wanted::new(&seen, &filter)?.ids(api, MAX_CHANGED_HOSTS).await?;
             if found.more {
                 return Err(ApiError::Conflict(format!(
                     "more than {MAX_CHANGED_HOSTS} hosts match; narrow the selector"

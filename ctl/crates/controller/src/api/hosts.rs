@@ -58,7 +58,7 @@ pub(super) async fn list(
         state: query.state,
         connected: query.connected,
     };
-    let wanted = Wanted::new(principal.reach(Action::HostsRead), &filter)?;
+    let wanted = Wanted::new(&principal.reach(Action::HostsRead), &filter)?;
     let (rows, next) = wanted.page(&api, query.after.unwrap_or_default(), limit).await?;
     let hosts = rows.iter().map(|row| shown(&api.registry, row)).collect();
     let list = HostList { hosts, next };

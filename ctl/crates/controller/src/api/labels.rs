@@ -3,16 +3,14 @@
 use super::document::problems::problems;
 use super::extract::Parameters;
 use super::problem::ApiError;
-use super::selected::{Filter, Wanted};
 use super::service::Api;
 use crate::auth::Principal;
-use crate::store::InUse;
+use crate::store::{HostQuery, InUse};
 use axum::Json;
 use axum::extract::State;
 use controller_api::{LabelsInUse, LabelsQuery, path};
 use fleet::Action;
 use fleet::role::Reach;
-use std::collections::BTreeSet;
 
 problems! {
     /// The problems of lists of labels.
@@ -23,7 +21,7 @@ problems! {
 const MAX_TERMS: usize = 50;
 
 /// Hosts whose labels are looked at for an operator who may not see every host.
-const MAX_SCANNED: usize = 2000;
+const MAX_LOOKED_AT: usize = 2000;
 
 /// Completes the beginning of a selector's term with the labels that hosts have.
 #[utoipa::path(
@@ -42,7 +40,7 @@ pub(super) async fn complete(
     let found = match (&reach, key) {
         (Reach::Everything, None) => api.store.label_keys(begin, MAX_TERMS).await?,
         (Reach::Everything, Some(key)) => api.store.label_values(key, begin, MAX_TERMS).await?,
-        _ => of_reach(&api, reach, key, begin).await?,
+        _ => of_reach(&api, &reach, key, begin).await?,
     };
     let items = found.texts.into_iter().map(|text| format!("{before}{text}")).collect();
     Ok(Json(LabelsInUse { items, more: found.more }))
@@ -66,25 +64,13 @@ fn split(term: &str) -> (&str, Option<&str>, &str) {
 /// Collects keys, or values of a key, of the first hosts that some roles reach.
 async fn of_reach(
     api: &Api,
-    reach: Reach<'_>,
+    reach: &Reach<'_>,
     key: Option<&str>,
     begin: &str,
 ) -> Result<InUse, ApiError> {
-    let wanted = Wanted::new(reach, &Filter::default())?;
-    let (rows, next) = wanted.page(api, String::new(), MAX_SCANNED).await?;
-    let mut found = BTreeSet::new();
-    for (known, label) in rows.into_iter().flat_map(|row| row.labels) {
-        let text = match key {
-            None => known,
-            Some(key) if known == key => label.value,
-            Some(_) => continue,
-        };
-        if text.starts_with(begin) {
-            found.insert(text);
-        }
-    }
-    let more = next.is_some() || found.len() > MAX_TERMS;
-    Ok(InUse { texts: found.into_iter().take(MAX_TERMS).collect(), more })
+    let hosts =
+        HostQuery { reach: reach.selectors(), limit: MAX_LOOKED_AT, ..HostQuery::default() };
+    Ok(api.store.labels_of(hosts, key, begin, MAX_TERMS).await?)
 }
 
 #[cfg(test)]

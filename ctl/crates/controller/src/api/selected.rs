@@ -1,27 +1,19 @@
 //! Which hosts a request means: those that match its filter and that the caller's roles reach.
 //!
-//! Where one selector says what the roles reach, or nothing limits them, the database answers alone;
-//! otherwise hosts are read with their labels and judged one by one. Each request looks at a bounded
-//! number of hosts.
+//! The database judges all but whether a host is connected. Each request looks at a bounded number
+//! of hosts for that.
 
 use super::page;
 use super::problem::ApiError;
 use super::service::Api;
 use crate::agents::Registry;
-use crate::store::{HostQuery, HostRow, StateName, plain_labels};
+use crate::store::{HostQuery, HostRow, StateName};
 use controller_api::HostState;
 use fleet::Selector;
-use fleet::role::{self, Reach};
-
-/// Hosts that are read with their labels for one request: a filter that few of them pass gets a
-/// short page, and the client goes on from there.
-const MAX_SCANNED: usize = 20_000;
+use fleet::role::Reach;
 
 /// Hosts whose ids alone are looked at for one request.
 const MAX_IDS: usize = 200_000;
-
-/// Hosts that are read with their labels at once.
-const PAGE: usize = 1000;
 
 /// Ids that are read at once.
 const IDS: usize = 5000;
@@ -36,9 +28,7 @@ const NAMED: usize = 100;
 const MAX_SEARCH: usize = 128;
 
 /// The hosts that a request means.
-pub(super) struct Wanted<'a> {
-    /// Those that the roles reach, where a selector of the query does not say it.
-    reach: Reach<'a>,
+pub(super) struct Wanted {
     query: HostQuery,
     connected: Option<bool>,
 }
@@ -59,34 +49,27 @@ pub(super) struct Ids {
     pub(super) more: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl Wanted {
     /// Reads a filter.
     ///
     /// # Errors
     /// When it cannot be right.
-    pub(super) fn new(reach: Reach<'a>, filter: &Filter<'_>) -> Result<Self, ApiError> {
+    pub(super) fn new(reach: &Reach<'_>, filter: &Filter<'_>) -> Result<Self, ApiError> {
         let selector = filter.selector.map(Selector::parse).transpose();
-        let mut selector = selector.map_err(|error| ApiError::InvalidRequest(error.to_string()))?;
+        let selector = selector.map_err(|error| ApiError::InvalidRequest(error.to_string()))?;
         let search = filter.q.map(str::trim).filter(|text| !text.is_empty());
         if search.is_some_and(|text| text.len() > MAX_SEARCH || text.contains(char::is_control)) {
             let why = format!("q must be one line of at most {MAX_SEARCH} bytes");
             return Err(ApiError::InvalidRequest(why));
         }
-        let reach = match reach {
-            Reach::Selected(one) if one.len() == 1 => {
-                let also = selector.take().unwrap_or_default();
-                selector = one.first().map(|one| one.and(&also));
-                Reach::Everything
-            }
-            reach => reach,
-        };
         let query = HostQuery {
+            reach: reach.selectors(),
             selector,
             state: filter.state.map(state_name),
             search: search.map(str::to_owned),
             ..HostQuery::default()
         };
-        Ok(Self { reach, query, connected: filter.connected })
+        Ok(Self { query, connected: filter.connected })
     }
 
     /// Reads a page; returns the next page's `after` too.
@@ -99,14 +82,15 @@ impl<'a> Wanted<'a> {
         after: String,
         limit: usize,
     ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
-        if self.reach == Reach::Everything && self.connected.is_some() {
+        if self.connected.is_some() {
             let (mut ids, next) = self.connected_ids(api, after, limit + 1).await?;
             let full = page::next(&mut ids, limit, Clone::clone);
             return Ok((named(api, &ids).await?, full.or(next)));
         }
-        let (mut found, next) = self.scan(api, after, limit + 1).await?;
-        let full = page::next(&mut found, limit, |row| row.identity.id.clone());
-        Ok((found, full.or(next)))
+        let query = HostQuery { after, limit: limit + 1, ..self.query.clone() };
+        let mut found = api.store.hosts(query).await?;
+        let next = page::next(&mut found, limit, |row| row.identity.id.clone());
+        Ok((found, next))
     }
 
     /// Reads ids, at most `most`.
@@ -114,19 +98,11 @@ impl<'a> Wanted<'a> {
     /// # Errors
     /// When the database cannot be read.
     pub(super) async fn ids(&self, api: &Api, most: usize) -> Result<Ids, ApiError> {
-        let (mut ids, next) = match (&self.reach, self.connected) {
-            (Reach::Nothing, _) => return Ok(Ids { ids: Vec::new(), more: false }),
-            (Reach::Everything, None) => {
-                let query = HostQuery { limit: most + 1, ..self.query.clone() };
-                (api.store.host_ids(query).await?, None)
-            }
-            (Reach::Everything, Some(_)) => {
-                self.connected_ids(api, String::new(), most + 1).await?
-            }
-            (Reach::Selected(_), _) => {
-                let (rows, next) = self.scan(api, String::new(), most + 1).await?;
-                (rows.into_iter().map(|row| row.identity.id).collect(), next)
-            }
+        let (mut ids, next) = if self.connected.is_some() {
+            self.connected_ids(api, String::new(), most + 1).await?
+        } else {
+            let query = HostQuery { limit: most + 1, ..self.query.clone() };
+            (api.store.host_ids(query).await?, None)
         };
         let more = ids.len() > most || next.is_some();
         ids.truncate(most);
@@ -190,48 +166,10 @@ impl<'a> Wanted<'a> {
         }
         Ok(found)
     }
-
-    /// Returns at most `most` hosts, and where to go on if not all hosts were looked at.
-    async fn scan(
-        &self,
-        api: &Api,
-        mut after: String,
-        most: usize,
-    ) -> Result<(Vec<HostRow>, Option<String>), ApiError> {
-        let (mut found, mut scanned) = (Vec::new(), 0);
-        let limit = most.min(PAGE);
-        loop {
-            let query = HostQuery { after: after.clone(), limit, ..self.query.clone() };
-            let rows = api.store.hosts(query).await?;
-            scanned += rows.len();
-            let last = rows.len() < limit;
-            if let Some(row) = rows.last() {
-                after.clone_from(&row.identity.id);
-            }
-            let wanted = rows.into_iter().filter(|row| self.covers(api, row));
-            found.extend(wanted.take(most - found.len()));
-            if found.len() == most || last {
-                return Ok((found, None));
-            }
-            if scanned >= MAX_SCANNED {
-                return Ok((found, Some(after)));
-            }
-        }
-    }
-
-    /// Returns whether the caller may see a host, and it is or is not connected as asked.
-    fn covers(&self, api: &Api, row: &HostRow) -> bool {
-        let id = &row.identity.id;
-        self.connected.is_none_or(|wanted| serves(&api.registry, id) == wanted)
-            && match &self.reach {
-                Reach::Everything => true,
-                reach => reach.covers(role::Host { id, labels: &plain_labels(row) }),
-            }
-    }
 }
 
 /// Returns whether a host has a channel that is not a clone's.
-fn serves(registry: &Registry, host: &str) -> bool {
+pub(super) fn serves(registry: &Registry, host: &str) -> bool {
     registry.find(host).is_some()
 }
 

@@ -238,13 +238,7 @@ pub(crate) fn selection(
     reach: &fleet::role::Reach<'_>,
     selector: Option<fleet::Selector>,
 ) -> Selection {
-    use fleet::role::Reach;
-    let reach = match reach {
-        Reach::Everything => None,
-        Reach::Nothing => Some(Vec::new()),
-        Reach::Selected(selectors) => Some(selectors.iter().map(|one| (*one).clone()).collect()),
-    };
-    Selection { reach, selector }
+    Selection { reach: reach.selectors(), selector }
 }
 
 impl fmt::Display for SearchError {

@@ -122,6 +122,19 @@ pub(crate) trait Hosts {
         limit: usize,
     ) -> Result<InUse, StoreError>;
 
+    /// Returns keys of labels, or values of the labels with this key, that begin with `prefix`, of
+    /// the hosts of a page: at most `limit`. There may be more if the page is full.
+    ///
+    /// # Errors
+    /// As for [`Hosts::hosts`].
+    async fn labels_of(
+        &self,
+        hosts: HostQuery,
+        key: Option<&str>,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<InUse, StoreError>;
+
     /// Sets and removes labels of a host, as an operator; returns the host as it is then.
     ///
     /// # Errors
@@ -347,6 +360,8 @@ pub(crate) struct InUse {
 /// A page of hosts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostQuery {
+    /// Only hosts that one of these matches; every host, if there is none to say so.
+    pub(crate) reach: Option<Vec<Selector>>,
     /// Only hosts that it matches.
     pub(crate) selector: Option<Selector>,
     /// Only hosts of this state.

@@ -90,12 +90,23 @@ pub fn reach<'a>(grants: impl IntoIterator<Item = &'a Grant>, action: Action) ->
         if grant.selector.is_everything() {
             return Reach::Everything;
         }
-        selectors.push(&grant.selector);
+        if !selectors.contains(&&grant.selector) {
+            selectors.push(&grant.selector);
+        }
     }
     if selectors.is_empty() { Reach::Nothing } else { Reach::Selected(selectors) }
 }
 
 impl Reach<'_> {
+    /// Returns the selectors of which one must match a host, or `None` if it reaches every host.
+    pub fn selectors(&self) -> Option<Vec<Selector>> {
+        match self {
+            Self::Nothing => Some(Vec::new()),
+            Self::Everything => None,
+            Self::Selected(selectors) => Some(selectors.iter().copied().cloned().collect()),
+        }
+    }
+
     /// Returns whether it reaches the host.
     pub fn covers(&self, host: Host<'_>) -> bool {
         match self {

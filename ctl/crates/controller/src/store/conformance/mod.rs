@@ -7,6 +7,7 @@ pub(super) mod facts;
 pub(super) mod hosts;
 pub(super) mod idempotency;
 pub(super) mod people;
+pub(super) mod reach;
 pub(super) mod results;
 pub(super) mod runs;
 pub(super) mod schedules;
@@ -58,8 +59,8 @@ impl<S: Store + ?Sized> Close for S {
 macro_rules! suite {
     ($database:ident) => {
         $crate::store::conformance::suite!(
-            $database: results, schedules, hosts, standing, search, tokens, events, facts, people,
-            runs, targets, trend, idempotency
+            $database: results, schedules, hosts, standing, search, reach, tokens, events, facts,
+            people, runs, targets, trend, idempotency
         );
     };
     ($database:ident: $($module:ident),+ $(,)?) => {
@@ -115,6 +116,12 @@ macro_rules! suite {
             hosts_are_found_by_a_part_of_their_id_or_hostname,
             the_hosts_that_joined_last_are_found_also_by_their_token,
             keys_and_values_of_labels_that_are_in_use_are_found_by_their_beginning,
+        );
+    };
+    (@reach $database:ident) => {
+        $crate::store::conformance::suite!(@tests $database reach:
+            hosts_of_several_selectors_are_those_that_one_by_one_are_judged_so,
+            labels_of_some_hosts_are_those_of_no_other_host,
         );
     };
     (@tokens $database:ident) => {

@@ -377,7 +377,7 @@ pub(in crate::store) async fn hosts_are_found_by_selector_and_state_in_pages<
             let (mut found, mut after) = (Vec::new(), String::new());
             loop {
                 let selector = Some(selector.clone());
-                let query = HostQuery { selector, state, after, limit: 7, search: None };
+                let query = HostQuery { selector, state, after, limit: 7, ..HostQuery::default() };
                 let page = store.hosts(query).await.unwrap();
                 let Some(last) = page.last() else { break };
                 after = last.identity.id.clone();

@@ -3,9 +3,11 @@
 //! A hundred thousand hosts may share a key, so the index is not read from entry to entry: each step
 //! asks for the first key, or value, behind the one before.
 
-use crate::store::InUse;
+use super::query;
 use crate::store::sqlite::sql::Sql as _;
+use crate::store::{HostQuery, InUse};
 use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
 
 /// Returns keys that begin with a prefix.
 pub(super) fn keys(sql: &Connection, prefix: &str, limit: usize) -> rusqlite::Result<InUse> {
@@ -33,6 +35,35 @@ pub(super) fn values(
         };
         sql.first(text, params![key, from], |row| row.get(0))
     })
+}
+
+/// Returns keys, or values of a key, that begin with a prefix, of the hosts of a page.
+pub(super) fn of_hosts(
+    sql: &Connection,
+    hosts: &HostQuery,
+    key: Option<&str>,
+    prefix: &str,
+    limit: usize,
+) -> rusqlite::Result<InUse> {
+    let ids = query::ids(sql, hosts)?;
+    let mut found = BTreeSet::new();
+    for id in &ids {
+        let texts: Vec<String> = match key {
+            None => sql.all(
+                "SELECT key FROM labels WHERE host = ? AND key >= ?",
+                params![id, prefix],
+                |row| row.get(0),
+            )?,
+            Some(key) => sql.all(
+                "SELECT value FROM labels WHERE host = ? AND key = ?",
+                params![id, key],
+                |row| row.get(0),
+            )?,
+        };
+        found.extend(texts.into_iter().filter(|text| text.starts_with(prefix)));
+    }
+    let more = ids.len() == hosts.limit || found.len() > limit;
+    Ok(InUse { texts: found.into_iter().take(limit).collect(), more })
 }
 
 /// Collects what `next` finds, from `prefix` on.

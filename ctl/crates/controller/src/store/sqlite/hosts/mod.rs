@@ -191,6 +191,21 @@ impl Hosts for SqliteStore {
             .await
     }
 
+    async fn labels_of(
+        &self,
+        hosts: HostQuery,
+        key: Option<&str>,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<InUse, StoreError> {
+        let (key, prefix) = (key.map(str::to_owned), prefix.to_owned());
+        self.readers
+            .query("labels of hosts", move |connection| {
+                in_use::of_hosts(connection, &hosts, key.as_deref(), &prefix, limit)
+            })
+            .await
+    }
+
     async fn set_labels(&self, host: &str, change: LabelChange) -> Result<HostRow, StoreError> {
         let host = host.to_owned();
         self.change(move |transaction| {

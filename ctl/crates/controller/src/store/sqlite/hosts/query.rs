@@ -3,14 +3,15 @@
 //! One condition leads. A term of the selector gives the hosts in the order of their ids by its
 //! index, so that a page ends as soon as it is full. A part of a name leads where few hosts have it,
 //! by the index of names; where many have it, a page is full soon without. The other conditions are
-//! looked up for each host.
+//! looked up for each host. Of the hosts that one of several selectors matches, each selector gives
+//! its own page, and the page of all is the beginning of these.
 
 use super::labels;
 use crate::store::sqlite::change::ChangeError;
 use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{HostQuery, HostRow, StoreError};
+use crate::store::{HostQuery, HostRow, StateName, StoreError};
 use controller_api::Departure;
 use fleet::selector::{Condition, Subject, Term};
 use fleet::{Selector, TokenId, UnixMillis};
@@ -27,6 +28,9 @@ const NAMED: i64 = 1000;
 
 const COLUMNS: &str = "h.identity, h.enrolled_at, p.address, p.version, p.boot, p.ca_version, \
                        p.connected_at, p.last_seen, p.departure";
+
+/// The column of a list of ids.
+const ID: &str = "h.id";
 
 /// Returns a host.
 pub(super) fn one(sql: &Connection, id: &str) -> rusqlite::Result<Option<HostRow>> {
@@ -58,7 +62,12 @@ pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeErro
 
 /// Returns a page of hosts.
 pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
-    let Some((text, values)) = statement(sql, query, COLUMNS)? else { return Ok(Vec::new()) };
+    if query.reach.is_some() {
+        let found = ids(sql, query)?;
+        return found.iter().filter_map(|id| one(sql, id).transpose()).collect();
+    }
+    let statement = statement(sql, query, terms(query.selector.as_ref()), None, COLUMNS)?;
+    let Some((text, values)) = statement else { return Ok(Vec::new()) };
     let found = sql.all(&text, params_from_iter(values), row)?;
     found.into_iter().map(|host| with_labels(sql, host)).collect()
 }
@@ -93,7 +102,31 @@ pub(super) fn newest(
 
 /// Returns the ids of a page of hosts.
 pub(super) fn ids(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<String>> {
-    let Some((text, values)) = statement(sql, query, "h.id")? else { return Ok(Vec::new()) };
+    let also = terms(query.selector.as_ref());
+    let Some(reach) = &query.reach else { return ids_until(sql, query, also, None) };
+    let mut found: Vec<String> = Vec::new();
+    for selector in reach {
+        let both: Vec<Term> = selector.terms().iter().chain(also).cloned().collect();
+        // Behind the end of a full page no host is looked at.
+        let end = found.last().filter(|_| found.len() == query.limit).cloned();
+        found.extend(ids_until(sql, query, &both, end.as_deref())?);
+        // Two lists in order, so that the sort only joins them.
+        found.sort();
+        found.dedup();
+        found.truncate(query.limit);
+    }
+    Ok(found)
+}
+
+/// Returns the ids of a page of hosts that end with this one at the latest.
+fn ids_until(
+    sql: &Connection,
+    query: &HostQuery,
+    terms: &[Term],
+    end: Option<&str>,
+) -> rusqlite::Result<Vec<String>> {
+    let statement = statement(sql, query, terms, end, ID)?;
+    let Some((text, values)) = statement else { return Ok(Vec::new()) };
     sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
 
@@ -102,29 +135,40 @@ pub(in crate::store::sqlite) fn numbers(
     sql: &Connection,
     selector: &Selector,
 ) -> rusqlite::Result<Vec<i64>> {
-    let query =
-        HostQuery { selector: Some(selector.clone()), limit: usize::MAX, ..HostQuery::default() };
-    let Some((text, values)) = statement(sql, &query, "h.number")? else { return Ok(Vec::new()) };
+    let query = HostQuery { limit: usize::MAX, ..HostQuery::default() };
+    let statement = statement(sql, &query, selector.terms(), None, "h.number")?;
+    let Some((text, values)) = statement else { return Ok(Vec::new()) };
     sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
 
-/// Composes the statement; `None` if no host can match.
+fn terms(selector: Option<&Selector>) -> &[Term] {
+    selector.map(Selector::terms).unwrap_or_default()
+}
+
+/// Composes the statement that finds hosts by these terms and by a query's other conditions than its
+/// selectors, up to the host `end`; `None` if no host can match.
 fn statement(
     sql: &Connection,
     query: &HostQuery,
+    terms: &[Term],
+    end: Option<&str>,
     columns: &str,
 ) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
-    let terms = query.selector.as_ref().map(|selector| selector.terms()).unwrap_or_default();
     let search = query.search.as_deref().map(str::to_ascii_lowercase);
-    let leader = leader(sql, terms, search.as_deref())?;
+    let leader = leader(sql, terms, query.state, search.as_deref())?;
     let Some(leader) = leader else { return Ok(None) };
     let mut text = format!("SELECT {columns} FROM ");
     let mut values = Vec::new();
     // CROSS JOIN keeps the order of the tables.
     let id = match leader {
         Leader::Label(key, wanted) => {
-            text.push_str("labels l CROSS JOIN hosts h ON h.id = l.host ");
-            text.push_str("LEFT JOIN presence p ON p.host = l.host WHERE l.key = ? ");
+            if columns == ID && query.state.is_none() && search.is_none() {
+                // Only hosts have labels, so that the host itself need not be looked up.
+                text = "SELECT l.host FROM labels l WHERE l.key = ? ".to_owned();
+            } else {
+                text.push_str("labels l CROSS JOIN hosts h ON h.id = l.host ");
+                text.push_str("LEFT JOIN presence p ON p.host = l.host WHERE l.key = ? ");
+            }
             values.push(Value::from(key.to_owned()));
             if let Some(wanted) = wanted {
                 text.push_str("AND l.value = ? ");
@@ -162,6 +206,10 @@ fn statement(
         );
         values.extend(begin(search));
     }
+    if let Some(end) = end {
+        let _ = write!(text, "AND {id} <= ? ");
+        values.push(Value::from(end.to_owned()));
+    }
     let _ = write!(text, "AND {id} > ? ORDER BY {id} LIMIT ?");
     values.push(Value::from(query.after.clone()));
     values.push(Value::from(limit(query.limit)));
@@ -174,7 +222,7 @@ enum Leader<'a> {
     Label(&'a str, Option<&'a str>),
     /// The hosts with a name of which a part begins so, not in order.
     Names(&'a str),
-    /// All hosts.
+    /// All hosts, or those of the state.
     Hosts,
 }
 
@@ -183,15 +231,35 @@ enum Leader<'a> {
 fn leader<'a>(
     sql: &Connection,
     terms: &'a [Term],
+    state: Option<StateName>,
     search: Option<&'a str>,
 ) -> rusqlite::Result<Option<Leader<'a>>> {
+    let named =
+        |term: &Term| term.subject == Subject::Host && matches!(term.condition, Condition::In(_));
+    if terms.iter().any(named) {
+        return Ok(Some(Leader::Hosts));
+    }
     let mut best: Option<(i64, Leader<'a>)> = None;
+    if let Some(state) = state {
+        let hosts = sql.first(
+            "SELECT hosts FROM host_counts WHERE state = ?",
+            params![state.text()],
+            |row| row.get(0),
+        )?;
+        match hosts.unwrap_or_default() {
+            0 => return Ok(None),
+            hosts => best = Some((hosts, Leader::Hosts)),
+        }
+    }
     if let Some(part) = search {
-        match count(sql, &Leader::Names(part))? {
+        match count(sql, &Leader::Names(part), NAMED)? {
             0 => return Ok(None),
             // They must be sorted, so they lead only where they are few.
             NAMED.. => {}
-            few => best = Some((few, Leader::Names(part))),
+            few if best.as_ref().is_none_or(|(fewest, _)| few < *fewest) => {
+                best = Some((few, Leader::Names(part)));
+            }
+            _ => {}
         }
     }
     for term in terms {
@@ -204,7 +272,9 @@ fn leader<'a>(
             Condition::In(_) | Condition::Exists => Leader::Label(key.as_str(), None),
             Condition::NotIn(_) | Condition::Absent => continue,
         };
-        let count = count(sql, &found)?;
+        // More than the fewest need not be counted.
+        let bound = best.as_ref().map_or(COUNTED, |(fewest, _)| COUNTED.min(*fewest));
+        let count = count(sql, &found, bound)?;
         if count == 0 {
             return Ok(None);
         }
@@ -217,26 +287,26 @@ fn leader<'a>(
 }
 
 /// Counts the hosts of a leader, up to a bound.
-fn count(sql: &Connection, leader: &Leader<'_>) -> rusqlite::Result<i64> {
+fn count(sql: &Connection, leader: &Leader<'_>, bound: i64) -> rusqlite::Result<i64> {
     let counted = match leader {
         Leader::Label(key, Some(value)) => sql.first(
             "SELECT count(*) FROM \
              (SELECT 1 FROM labels WHERE key = ? AND value = ? LIMIT ?)",
-            params![key, value, COUNTED],
+            params![key, value, bound],
             |row| row.get(0),
         )?,
         Leader::Label(key, None) => sql.first(
             "SELECT count(*) FROM (SELECT 1 FROM labels WHERE key = ? LIMIT ?)",
-            params![key, COUNTED],
+            params![key, bound],
             |row| row.get(0),
         )?,
         Leader::Names(part) => sql.first(
             "SELECT count(*) FROM \
              (SELECT 1 FROM host_names WHERE part >= ? AND part < ? LIMIT ?)",
-            params_from_iter(begin(part).into_iter().chain([Value::from(NAMED)])),
+            params_from_iter(begin(part).into_iter().chain([Value::from(bound)])),
             |row| row.get(0),
         )?,
-        Leader::Hosts => Some(COUNTED),
+        Leader::Hosts => Some(bound),
     };
     Ok(counted.unwrap_or_default())
 }
