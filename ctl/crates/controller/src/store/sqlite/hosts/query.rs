@@ -331,7 +331,9 @@ fn condition(text: &mut String, values: &mut Vec<Value>, id: &str, term: &Term) 
         }
         (Subject::Host, None) => {}
         (Subject::Label(key), list) => {
-            let among = list.map(|list| format!(" AND value IN ({list})")).unwrap_or_default();
+            // The unary + keeps the primary key, of which one row is looked up: by the index of values
+            // SQLite would read each host of the label, as it knows that host > ? holds.
+            let among = list.map(|list| format!(" AND +value IN ({list})")).unwrap_or_default();
             let _ = write!(
                 text,
                 "AND {not}EXISTS (SELECT 1 FROM labels \
