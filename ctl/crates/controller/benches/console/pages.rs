@@ -23,6 +23,8 @@ pub(crate) fn pages(client: &mut Client, waiting: &str) -> Vec<String> {
         "/hosts?l=rack%3Dr7%2Crole%3Ddb",
         "/hosts?l=role%3Dweb&q=host",
         "/hosts?l=role%3Dweb&q=mail",
+        "/hosts?l=site%3Dfra1&q=gru1",
+        "/hosts?l=os.id%3Ddebian&q=web",
         "/hosts?l=rack%3Dr7&q=host",
         "/hosts?l=role%3Dweb&q=host&state=away",
         "/hosts?state=away",
@@ -100,5 +102,54 @@ pub(crate) fn pages(client: &mut Client, waiting: &str) -> Vec<String> {
     let (_, tokens) = client.send("GET", "/api/v1/tokens?limit=1", &Value::Null);
     let token = tokens["tokens"][0]["id"].as_str().unwrap();
     pages.push(format!("/join/tokens/{token}"));
+    pages
+}
+
+/// Returns addresses whose answers depend on which hosts an operator reaches.
+pub(crate) fn limited_pages() -> Vec<String> {
+    let host = "/hosts/host-000004";
+    let mut pages: Vec<String> = [
+        "/",
+        "/hosts",
+        "/hosts?after=host-099000",
+        "/hosts?q=host",
+        "/hosts?q=web",
+        "/hosts?q=mail",
+        "/hosts?q=000004",
+        "/hosts?q=no-such-host",
+        "/hosts?l=role%3Dweb",
+        "/hosts?l=role%3Ddb",
+        "/hosts?l=env%21%3Dprod",
+        "/hosts?l=role%3Dweb%2Csite%3Dsin1",
+        "/hosts?l=rack%3Dr7%2Crole%3Ddb",
+        "/hosts?l=role%3Ddb&q=mail",
+        "/hosts?state=away",
+        "/hosts?state=online",
+        "/hosts?state=quarantined",
+        "/hosts?columns=site%2Cos%3Arelease.version_id%2Cmemory%3Atotal_bytes",
+        "/runs",
+        "/runs/new",
+        "/runs/new?l=env%3Dprod&command=true",
+        "/history",
+        "/history?state=failed",
+        "/facts",
+        "/facts?path=%24.os.release.version_id",
+        "/facts/count?path=%24.os.release.version_id",
+        "/facts/packages?name=bash",
+        "/facts/services?name=apt-daily.service",
+        "/facts/certificates",
+        "/join",
+        "/me",
+        "/api/v1/fleet",
+        "/api/v1/labels?q=",
+        "/api/v1/labels?q=rack%3Dr1",
+        "/api/v1/labels?q=hostname%3Dweb",
+        "/api/v1/fleet/count?selector=env%3Dprod",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for tab in ["", "/facts/packages", "/changes", "/tasks", "/events", "/run"] {
+        pages.push(format!("{host}{tab}"));
+    }
     pages
 }

@@ -1,13 +1,15 @@
 //! A small fleet by the controller's own ways: hosts that join and tell their facts, schedules,
 //! people, tokens, and the audit log of all that. `fill` makes many of it.
 
+use crate::client::Client;
 use crate::support::{Agent, Controller};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use test_support::Scratch;
 
-/// The operator who looks at the pages.
+/// The operator who looks at the pages, and one who reaches the hosts of two selectors: 40 in 100.
 pub(crate) const OPERATOR: &str = "ann";
+pub(crate) const LIMITED: &str = "tom";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// Hosts whose facts the others share.
@@ -79,6 +81,19 @@ pub(crate) fn make(dir: &Path) {
     std::fs::create_dir_all(dir).unwrap();
     let to = dir.join("state");
     test_support::run(&["cp", "-a", controller.state().to_str().unwrap(), to.to_str().unwrap()]);
+}
+
+/// Makes the operator whose role is two selectors, if there is none yet.
+pub(crate) fn make_limited(client: &mut Client) {
+    let actions = ["hosts.read", "hosts.label", "facts.read", "results.read", "commands.run", "runs.read"];
+    let grants = ["role=web", "site=sin1"]
+        .map(|selector| json!({ "actions": actions, "selector": selector }));
+    let role = json!({ "description": "web, and all of Singapore", "grants": grants });
+    let (status, body) = client.send("PUT", "/api/v1/roles/two-selectors", &role);
+    assert!(status < 300, "{body}");
+    let operator = json!({ "name": LIMITED, "roles": ["two-selectors"], "password": PASSWORD });
+    let (status, body) = client.send("POST", "/api/v1/operators", &operator);
+    assert!(status == 201 || status == 409, "{body}");
 }
 
 impl Controller {

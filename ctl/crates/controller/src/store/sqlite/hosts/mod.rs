@@ -9,6 +9,7 @@ mod connect;
 mod in_use;
 mod join;
 pub(super) mod labels;
+mod leader;
 pub(super) mod operator;
 mod presence;
 mod query;

@@ -2,16 +2,18 @@
 //!
 //! One condition leads. A term of the selector gives the hosts in the order of their ids by its
 //! index, so that a page ends as soon as it is full. A part of a name leads where few hosts have it,
-//! by the index of names; where many have it, a page is full soon without. The other conditions are
-//! looked up for each host. Of the hosts that one of several selectors matches, each selector gives
-//! its own page, and the page of all is the beginning of these.
+//! by the index of names; where many have it, a page is full soon without, or else the hosts with it
+//! are listed first. The other conditions are looked up for each host. Of the hosts that one of
+//! several selectors matches, each selector gives its own page, and the page of all is the beginning
+//! of these.
 
 use super::labels;
+use super::leader::{Chosen, Leader, begin, leader};
 use crate::store::sqlite::change::ChangeError;
 use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{HostQuery, HostRow, StateName, StoreError};
+use crate::store::{HostQuery, HostRow, StoreError};
 use controller_api::Departure;
 use fleet::selector::{Condition, Subject, Term};
 use fleet::{Selector, TokenId, UnixMillis};
@@ -19,12 +21,6 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-
-/// Hosts that are counted to find the label that leads: less than a millisecond of its index.
-const COUNTED: i64 = 30_000;
-
-/// Hosts with a part of a name, which must be sorted where they lead.
-const NAMED: i64 = 1000;
 
 const COLUMNS: &str = "h.identity, h.enrolled_at, p.address, p.version, p.boot, p.ca_version, \
                        p.connected_at, p.last_seen, p.departure";
@@ -155,8 +151,8 @@ fn statement(
     columns: &str,
 ) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
     let search = query.search.as_deref().map(str::to_ascii_lowercase);
-    let leader = leader(sql, terms, query.state, search.as_deref())?;
-    let Some(leader) = leader else { return Ok(None) };
+    let chosen = leader(sql, terms, query.state, search.as_deref())?;
+    let Some(Chosen { leader, lists_names }) = chosen else { return Ok(None) };
     let mut text = format!("SELECT {columns} FROM ");
     let mut values = Vec::new();
     // CROSS JOIN keeps the order of the tables.
@@ -200,10 +196,16 @@ fn statement(
     if let Some(search) = &search
         && !matches!(leader, Leader::Names(_))
     {
-        text.push_str(
-            "AND EXISTS (SELECT 1 FROM host_names \
-             WHERE number = h.number AND part >= ? AND part < ?) ",
-        );
+        text.push_str(match lists_names {
+            true => {
+                "AND +h.number IN \
+                 (SELECT number FROM host_names WHERE part >= ? AND part < ?) "
+            }
+            false => {
+                "AND EXISTS (SELECT 1 FROM host_names \
+                 WHERE number = h.number AND part >= ? AND part < ?) "
+            }
+        });
         values.extend(begin(search));
     }
     if let Some(end) = end {
@@ -214,106 +216,6 @@ fn statement(
     values.push(Value::from(query.after.clone()));
     values.push(Value::from(limit(query.limit)));
     Ok(Some((text, values)))
-}
-
-/// What gives the hosts in order.
-enum Leader<'a> {
-    /// The hosts with a label of this key and, if given, value.
-    Label(&'a str, Option<&'a str>),
-    /// The hosts with a name of which a part begins so, not in order.
-    Names(&'a str),
-    /// All hosts, or those of the state.
-    Hosts,
-}
-
-/// Returns the leader with the fewest hosts, as far as that is cheap to know; `None` if a condition
-/// holds for no host.
-fn leader<'a>(
-    sql: &Connection,
-    terms: &'a [Term],
-    state: Option<StateName>,
-    search: Option<&'a str>,
-) -> rusqlite::Result<Option<Leader<'a>>> {
-    let named =
-        |term: &Term| term.subject == Subject::Host && matches!(term.condition, Condition::In(_));
-    if terms.iter().any(named) {
-        return Ok(Some(Leader::Hosts));
-    }
-    let mut best: Option<(i64, Leader<'a>)> = None;
-    if let Some(state) = state {
-        let hosts = sql.first(
-            "SELECT hosts FROM host_counts WHERE state = ?",
-            params![state.text()],
-            |row| row.get(0),
-        )?;
-        match hosts.unwrap_or_default() {
-            0 => return Ok(None),
-            hosts => best = Some((hosts, Leader::Hosts)),
-        }
-    }
-    if let Some(part) = search {
-        match count(sql, &Leader::Names(part), NAMED)? {
-            0 => return Ok(None),
-            // They must be sorted, so they lead only where they are few.
-            NAMED.. => {}
-            few if best.as_ref().is_none_or(|(fewest, _)| few < *fewest) => {
-                best = Some((few, Leader::Names(part)));
-            }
-            _ => {}
-        }
-    }
-    for term in terms {
-        let Subject::Label(key) = &term.subject else { continue };
-        let found = match &term.condition {
-            Condition::In(wanted) if wanted.len() == 1 => {
-                let value = wanted.first().map(String::as_str);
-                Leader::Label(key.as_str(), value)
-            }
-            Condition::In(_) | Condition::Exists => Leader::Label(key.as_str(), None),
-            Condition::NotIn(_) | Condition::Absent => continue,
-        };
-        // More than the fewest need not be counted.
-        let bound = best.as_ref().map_or(COUNTED, |(fewest, _)| COUNTED.min(*fewest));
-        let count = count(sql, &found, bound)?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if best.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
-            best = Some((count, found));
-        }
-    }
-    // Where most hosts have the label, it leads as well as the list of hosts.
-    Ok(Some(best.map_or(Leader::Hosts, |(_, leader)| leader)))
-}
-
-/// Counts the hosts of a leader, up to a bound.
-fn count(sql: &Connection, leader: &Leader<'_>, bound: i64) -> rusqlite::Result<i64> {
-    let counted = match leader {
-        Leader::Label(key, Some(value)) => sql.first(
-            "SELECT count(*) FROM \
-             (SELECT 1 FROM labels WHERE key = ? AND value = ? LIMIT ?)",
-            params![key, value, bound],
-            |row| row.get(0),
-        )?,
-        Leader::Label(key, None) => sql.first(
-            "SELECT count(*) FROM (SELECT 1 FROM labels WHERE key = ? LIMIT ?)",
-            params![key, bound],
-            |row| row.get(0),
-        )?,
-        Leader::Names(part) => sql.first(
-            "SELECT count(*) FROM \
-             (SELECT 1 FROM host_names WHERE part >= ? AND part < ? LIMIT ?)",
-            params_from_iter(begin(part).into_iter().chain([Value::from(bound)])),
-            |row| row.get(0),
-        )?,
-        Leader::Hosts => Some(bound),
-    };
-    Ok(counted.unwrap_or_default())
-}
-
-/// Returns the first text that begins with a part, and the first one behind those.
-fn begin(part: &str) -> [Value; 2] {
-    [Value::from(part.to_owned()), Value::from(format!("{part}{}", char::MAX))]
 }
 
 /// Appends the condition of a term on the host with the id in the column `id`.
