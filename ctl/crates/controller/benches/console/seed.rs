@@ -85,7 +85,8 @@ pub(crate) fn make(dir: &Path) {
 
 /// Makes the operator whose role is two selectors, if there is none yet.
 pub(crate) fn make_limited(client: &mut Client) {
-    let actions = ["hosts.read", "hosts.label", "facts.read", "results.read", "commands.run", "runs.read"];
+    let actions =
+        ["hosts.read", "hosts.label", "facts.read", "results.read", "commands.run", "runs.read"];
     let grants = ["role=web", "site=sin1"]
         .map(|selector| json!({ "actions": actions, "selector": selector }));
     let role = json!({ "description": "web, and all of Singapore", "grants": grants });
