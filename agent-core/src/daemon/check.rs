@@ -240,7 +240,7 @@ pub(super) fn shell(config: &Config) -> Option<String> {
 }
 
 /// Returns the problem that no certificate can carry a host id as a DNS name (RFC 5280 §4.2.1.6).
-fn uncertifiable(host_id: &str) -> Option<String> {
+pub(super) fn uncertifiable(host_id: &str) -> Option<String> {
     match ServerName::try_from(host_id) {
         Ok(ServerName::DnsName(_)) => None,
         _ => Some(format!(

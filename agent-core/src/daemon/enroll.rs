@@ -4,6 +4,7 @@
 //! says who has to do something: see the help of the subcommand.
 
 use super::MISCONFIGURED;
+use super::check::uncertifiable;
 use crate::cli::Enroll;
 use crate::config::{Anchor, Config};
 use crate::enroll::{Folder, Joined, Leaf, Record, now, sha256_hex};
@@ -12,7 +13,7 @@ use crate::link::{Application, Error as LinkError, discard_token, join, read_tok
 use crate::logging::{AGENT, complain};
 use crate::{clock, task};
 use agent_wire::Retcode;
-use agent_wire::message::{Issued, Joiner, TokenText};
+use agent_wire::message::{Issued, Joiner, MAX_APPROVAL_WAIT, TokenText};
 use std::fmt::Display;
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -28,6 +29,9 @@ const UNVERIFIED: u8 = 4;
 
 /// How long to wait for a server with too many requests that does not say how long.
 const TOO_MANY: Duration = Duration::from_secs(30);
+
+/// The pause before a server that is out of reach is asked again by a host that waits for approval.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Why the host has not joined.
 struct Failed {
@@ -66,6 +70,9 @@ fn enroll(arguments: &Enroll, config: &Config) -> Result<String, Failed> {
         .create(&config.state_dir)
         .map_err(|error| wrong(format!("{}: {error}", config.state_dir.display())))?;
     check_state_dir(&config.state_dir).map_err(wrong)?;
+    if let Some(why) = config.host_id.as_deref().and_then(uncertifiable) {
+        return Err(wrong(why));
+    }
     let folder = Folder::of(&config.state_dir);
     let record = record(arguments, config);
     let token_file = token_file(arguments, config);
@@ -187,6 +194,7 @@ fn application(
         machine: record.machine.clone(),
         boot: task::boot_id().ok(),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        wait: MAX_APPROVAL_WAIT,
     };
     let wanted = config.host_id.clone().or_else(|| stored_host_id(&config.state_dir));
     let token = token(arguments, config)?;
@@ -212,12 +220,17 @@ fn token(arguments: &Enroll, config: &Config) -> Result<TokenText, Failed> {
 async fn join_any(config: &Config, application: &Application) -> Result<(Issued, String), Failed> {
     let mut config = config.clone();
     config.tls.server_name.clone_from(&application.record.server_name);
-    let mut told = String::new();
+    let (mut told, mut waits) = (String::new(), false);
     loop {
         match one_round(&config, application).await {
             Round::Joined(issued, server) => return Ok((issued, server)),
+            // A server that restarts does not end the wait for an operator.
+            Round::Failed(failed) if waits && failed.status == NOT_REACHED => {
+                tokio::time::sleep(AGAIN).await;
+            }
             Round::Failed(failed) => return Err(failed),
             Round::Wait(wait, why) => {
+                waits = true;
                 // Once: the wait may last for days.
                 if told != why {
                     say(&why);

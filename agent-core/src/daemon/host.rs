@@ -7,7 +7,7 @@ use crate::enroll::{Folder, sha256_hex};
 use crate::identity::{Identity, machine_id};
 use crate::link::{Host, discard_token};
 use crate::task;
-use agent_wire::message::Joiner;
+use agent_wire::message::{Joiner, MAX_APPROVAL_WAIT};
 
 /// Returns what the host says about itself.
 pub(super) fn host(identity: &Identity) -> Result<Host, Error> {
@@ -15,6 +15,7 @@ pub(super) fn host(identity: &Identity) -> Result<Host, Error> {
         machine: machine_id().map(|id| sha256_hex(id.as_bytes())),
         boot: Some(task::boot_id().map_err(Error::Task)?),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        wait: MAX_APPROVAL_WAIT,
     };
     Ok(Host { id: identity.host_id.clone(), joiner })
 }

@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 
-/// How long the server may take to answer.
+/// How long the server may take to answer, beyond the wait for an operator's approval.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a host that joins says and shows.
@@ -161,7 +161,8 @@ async fn exchange(
         return Err(Error::Protocol { peer, why: refusal::NO_JOINING.to_owned() });
     }
     let request = request(&stream)?;
-    let asked = tokio::time::timeout(ANSWER_TIMEOUT, ask(&mut stream, &request, target)).await;
+    let within = ANSWER_TIMEOUT + Duration::from_secs(request.joiner().wait);
+    let asked = tokio::time::timeout(within, ask(&mut stream, &request, target)).await;
     let reply =
         asked.map_err(|_| Error::TooSlow { peer, what: "the answer to the host that joins" })?;
     // The server closes first, and has said all it has to say.

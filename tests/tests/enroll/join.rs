@@ -93,6 +93,18 @@ async fn a_host_joins_by_one_line_and_its_agent_opens_a_channel_with_the_new_key
 }
 
 #[tokio::test]
+async fn a_host_id_that_no_certificate_can_carry_is_an_error_before_any_server_is_asked() {
+    let (scratch, issuer) = (Scratch::new("enroll"), Issuer::start().await);
+    let long = "x".repeat(128);
+    let words = ["--token", TOKEN, "--host-id", &long];
+    let child = command(&scratch, &issuer, &issuer.pin(), &words).spawn().unwrap();
+    let (status, text) = finished(child).await;
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("host_id") && text.contains("63 characters"), "{text}");
+    assert!(!scratch.file("state/identity").exists(), "no key was made");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_the_pinned_one_gets_nothing() {
     let (scratch, issuer) = (Scratch::new("enroll"), Issuer::start().await);
     let other = Issuer::start().await;

@@ -3,8 +3,8 @@
 
 use crate::about::About;
 use crate::agents::{
-    self, Admission, Permits, PlaceBounds, Registry, Room, ServerSide, Services, TlsFiles,
-    TrustParts,
+    self, Admission, Approvals, Permits, PlaceBounds, Registry, Room, ServerSide, Services,
+    TlsFiles, TrustParts,
 };
 use crate::api::{self, Clients, HttpsSource, Transport};
 use crate::audit::Work;
@@ -134,6 +134,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         Arc::clone(&metrics),
     ));
     let (trust, trust_task) = agents::trust_queue();
+    let approvals = Arc::new(Approvals::default());
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
         redirect: flags.redirect_to.clone(),
@@ -143,6 +144,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         room: Room::new(UNFINISHED_MIB),
         store: Arc::clone(&store),
         identity: Arc::clone(&identity),
+        approvals: Arc::clone(&approvals),
         trust,
         metrics: Arc::clone(&metrics),
         return_within: OnceLock::new(),
@@ -169,6 +171,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         Arc::clone(&registry),
         Arc::clone(&store),
         Arc::clone(&identity),
+        approvals,
         stop.clone(),
     ));
     tasks.spawn(agents::renew_own(identity, stop.clone()));

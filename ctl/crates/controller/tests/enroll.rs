@@ -235,6 +235,56 @@ fn a_host_whose_token_asks_for_approval_waits_for_an_operator() {
 }
 
 #[test]
+fn a_host_that_waits_hears_of_the_operators_decision_in_the_same_connection() {
+    let controller = Controller::start_own(&MANY);
+    let (_, token) = controller.join_token(&json!({ "approval": true, "max_uses": 3 }));
+    let waits = |seconds: u64| {
+        let key = new_key();
+        let mut request = enroll(&token, &csr(&key));
+        request["wait"] = seconds.into();
+        (key, request)
+    };
+    let decided = |request: &Value, decision: &str| {
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| controller.join(request));
+            let mut id = None;
+            wait_until("the host is pending", || {
+                let pending = controller.get("/hosts?state=pending").1;
+                id = pending["hosts"][0]["id"].as_str().map(str::to_owned);
+                id.is_some()
+            });
+            assert!(!asking.is_finished());
+            let path = format!("/hosts/{}/{decision}", id.unwrap());
+            assert_eq!(controller.post(&path, &json!({})).0, 200);
+            asking.join().unwrap()
+        })
+    };
+    let (key, request) = waits(60);
+    let host = Host::of(key, &decided(&request, "approve"));
+    let _agent = controller.channel(&host);
+    assert_eq!(decided(&waits(60).1, "ban")["retcode"], 3067);
+    // Nobody decides: it is to ask again at once.
+    let reply = controller.join(&waits(1).1);
+    assert_eq!(
+        (&reply["data"]["pending"], &reply["data"]["retry_after"]),
+        (&true.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_host_id_that_no_certificate_can_carry_is_refused_with_the_fields_name() {
+    let controller = Controller::start_own(&MANY);
+    let (id, token) = controller.join_token(&json!({}));
+    let mut request = enroll(&token, &csr(&new_key()));
+    request["hostname"] = "x".repeat(128).into();
+    let reply = controller.join(&request);
+    assert_eq!(reply["retcode"], 3021, "{reply:?}");
+    let message = reply["message"].as_str().unwrap();
+    assert!(message.contains("hostname") && message.contains("63 characters"), "{message}");
+    assert_eq!(uses(&controller, &id), 0);
+}
+
+#[test]
 fn a_host_of_another_pki_comes_in_as_the_policy_says() {
     let mut controller = Controller::start(&["--unknown", "pending"]);
     let mut agent = controller.agent("host-1");

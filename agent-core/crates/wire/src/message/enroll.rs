@@ -24,6 +24,9 @@ const MAX_DER: usize = 8 << 10;
 /// The most bytes of a SHA-256 in hex, and of a boot's id.
 const MAX_SHORT: usize = 64;
 
+/// The most seconds that an agent may wait for an operator's approval in one connection.
+pub const MAX_APPROVAL_WAIT: u64 = 60;
+
 /// A join token's text. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct TokenText(String);
@@ -58,7 +61,7 @@ impl fmt::Debug for TokenText {
     }
 }
 
-/// What a joining agent says about itself. None of it is proof of anything.
+/// What a joining agent says about itself, and how long it waits. None of it is proof of anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joiner {
     /// The SHA-256 of the host's machine id, in hex.
@@ -67,6 +70,8 @@ pub struct Joiner {
     pub boot: Option<String>,
     /// The agent's version.
     pub version: Option<String>,
+    /// The seconds that the agent waits for an answer where an operator has to approve the host.
+    pub wait: u64,
 }
 
 /// A host's first certificate is asked for with a join token.
@@ -119,6 +124,13 @@ pub enum EnrollRequest {
 }
 
 impl EnrollRequest {
+    /// Returns what the agent says about itself.
+    pub fn joiner(&self) -> &Joiner {
+        match self {
+            Self::Enroll(Enroll { joiner, .. }) | Self::Recover(Recover { joiner, .. }) => joiner,
+        }
+    }
+
     /// Reads either request.
     ///
     /// # Errors
@@ -172,7 +184,12 @@ pub(super) fn hostname(text: &str) -> Result<String, InvalidParams> {
 
 fn joiner(params: Params<'_>) -> Result<Joiner, InvalidParams> {
     let short = |name| Ok(params.short_text(name, MAX_SHORT)?.map(str::to_owned));
-    Ok(Joiner { machine: short("machine")?, boot: short("boot")?, version: short("version")? })
+    Ok(Joiner {
+        machine: short("machine")?,
+        boot: short("boot")?,
+        version: short("version")?,
+        wait: params.whole("wait", " of seconds", 0..=MAX_APPROVAL_WAIT)?.unwrap_or(0),
+    })
 }
 
 /// Reads a field of DER in base64; the error does not quote it.
@@ -186,6 +203,12 @@ pub(super) fn der(params: Params<'_>, name: &str) -> Result<Vec<u8>, InvalidPara
         ))),
         Err(_) => Err(InvalidParams(format!("{name} must be base64"))),
     }
+}
+
+/// Returns whether a field has its default.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Writes DER as base64.
@@ -215,11 +238,14 @@ impl Serialize for EnrollRequest {
             boot: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             version: Option<&'a str>,
+            #[serde(skip_serializing_if = "is_zero")]
+            wait: u64,
         }
-        let (method, csr, joiner) = match self {
-            Self::Enroll(Enroll { csr, joiner, .. }) => ("enroll", csr, joiner),
-            Self::Recover(Recover { csr, joiner, .. }) => ("recover", csr, joiner),
+        let (method, csr) = match self {
+            Self::Enroll(enroll) => ("enroll", &enroll.csr),
+            Self::Recover(recover) => ("recover", &recover.csr),
         };
+        let joiner = self.joiner();
         let mut written = Written {
             method,
             protocol: crate::PROTOCOL_VERSION,
@@ -231,6 +257,7 @@ impl Serialize for EnrollRequest {
             machine: joiner.machine.as_deref(),
             boot: joiner.boot.as_deref(),
             version: joiner.version.as_deref(),
+            wait: joiner.wait,
         };
         match self {
             Self::Enroll(enroll) => {
@@ -274,6 +301,7 @@ mod tests {
             (r#"{"method":"enroll","csr":"AA=="}"#, "token is missing"),
             (r#"{"method":"enroll","token":"t","csr":"*"}"#, "csr must be base64"),
             (r#"{"method":"enroll","token":"t","csr":"AA==","hostname":"a/b"}"#, "hostname"),
+            (r#"{"method":"enroll","token":"t","csr":"AA==","wait":61}"#, "wait"),
             (r#"{"method":"recover","hostname":"h","csr":"AA==","key":"AA=="}"#, "signature"),
         ];
         for (text, words) in table {

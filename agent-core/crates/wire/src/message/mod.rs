@@ -25,7 +25,8 @@ pub use bash::{
 pub use cert::{CertAnswer, CertRenew, CertReset, CertTrust, Goodbye, MAX_RETURN};
 pub use check::ExecCheck;
 pub use enroll::{
-    Enroll, EnrollRequest, Joiner, MAX_ENROLL, MAX_TOKEN, RECOVER_EXPORTER, Recover, TokenText,
+    Enroll, EnrollRequest, Joiner, MAX_APPROVAL_WAIT, MAX_ENROLL, MAX_TOKEN, RECOVER_EXPORTER,
+    Recover, TokenText,
 };
 pub use enroll_reply::{EnrollReply, Issued, MAX_ENROLL_REPLY};
 pub use event::{Event, EventKind, Output};

@@ -11,9 +11,11 @@
 //! too. Results go to the store (`results`). Nothing here knows HTTP.
 //!
 //! `places` bounds the connections before they are sessions, `admission` their handshakes a second,
-//! `room` the memory of large messages.
+//! `room` the memory of large messages. Hosts that wait for an operator's approval are in
+//! `approvals`.
 
 mod admission;
+mod approvals;
 mod certificate;
 mod channel;
 mod disconnect;
@@ -38,6 +40,7 @@ mod trust;
 mod validity;
 
 pub(crate) use admission::Admission;
+pub(crate) use approvals::Approvals;
 pub(crate) use certificate::key_matches;
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};

@@ -1,6 +1,8 @@
 //! Changes of hosts' standings, as the store publishes them, reach the live channels: a host that
-//! was removed or banned is disconnected, one that is quarantined gets no further request.
+//! was removed or banned is disconnected, one that is quarantined gets no further request. Those
+//! that wait for an operator's approval are told.
 
+use super::approvals::Approvals;
 use super::peer::Restriction;
 use super::registry::Registry;
 use crate::identity::Identity;
@@ -15,6 +17,7 @@ pub(crate) async fn follow(
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
     identity: Arc<Identity>,
+    approvals: Arc<Approvals>,
     mut stop: Stop,
 ) {
     let mut changes = store.standings();
@@ -28,10 +31,12 @@ pub(crate) async fn follow(
                 for change in batch.iter() {
                     identity.note_change(change);
                     apply(&registry, change);
+                    approvals.tell(&change.host);
                 }
             }
             Err(RecvError::Lagged(_)) => {
                 identity.forget_known();
+                approvals.tell_all();
                 look_at_all(&registry, &identity, &mut stop).await;
             }
             Err(RecvError::Closed) => return,

@@ -27,14 +27,49 @@ impl Identity {
     /// Answers a host that joins or recovers; `exporter` is the connection's keying material.
     pub(crate) async fn join(
         &self,
-        request: EnrollRequest,
+        request: &EnrollRequest,
         source: IpAddr,
         exporter: &[u8; 32],
     ) -> EnrollReply {
-        let answered = match request {
+        let token = match request {
+            EnrollRequest::Enroll(request) => JoinToken::parse(request.token.reveal()).ok(),
+            EnrollRequest::Recover(_) => None,
+        };
+        let answered = match self.pass(source, token.as_ref().map(JoinToken::id)).await {
+            Ok(()) => self.answered(request, source, exporter).await,
+            Err(refused) => Err(refused),
+        };
+        self.told(answered, source)
+    }
+
+    /// Answers a host that has waited in this connection, and so has passed the door.
+    pub(crate) async fn join_after_wait(
+        &self,
+        request: &EnrollRequest,
+        source: IpAddr,
+        exporter: &[u8; 32],
+    ) -> EnrollReply {
+        self.told(self.answered(request, source, exporter).await, source)
+    }
+
+    async fn answered(
+        &self,
+        request: &EnrollRequest,
+        source: IpAddr,
+        exporter: &[u8; 32],
+    ) -> Result<(EnrollReply, Enrollment), Refused> {
+        match request.clone() {
             EnrollRequest::Enroll(request) => self.enroll(request, source).await,
             EnrollRequest::Recover(request) => self.recover(request, source, exporter).await,
-        };
+        }
+    }
+
+    /// Counts an answer, and makes the reply of it.
+    fn told(
+        &self,
+        answered: Result<(EnrollReply, Enrollment), Refused>,
+        source: IpAddr,
+    ) -> EnrollReply {
         let (reply, outcome) = answered.unwrap_or_else(|refused| {
             log_limited!(REFUSALS, info, "{source}: a host does not join: {}", refused.why);
             (refused.reply(), refused.outcome)
@@ -48,11 +83,10 @@ impl Identity {
         request: Enroll,
         source: IpAddr,
     ) -> Result<(EnrollReply, Enrollment), Refused> {
-        let token = JoinToken::parse(request.token.reveal()).ok();
-        self.pass(source, token.as_ref().map(JoinToken::id)).await?;
-        let Some(token) = token else {
+        let Ok(token) = JoinToken::parse(request.token.reveal()) else {
             return Err(self.wrong_token(source));
         };
+        let wanted = request.hostname.map(nameable).transpose()?;
         let key = PublicKey::of_request(&request.csr).map_err(Refused::invalid)?;
         let machine = machine(request.joiner.machine.as_deref())?;
         let issuance = self.ca.current();
@@ -61,7 +95,7 @@ impl Identity {
             token: token.id().clone(),
             secret: token.secret_digest(),
             key: key.hash(),
-            wanted: request.hostname.filter(|id| can_name_a_host(id)),
+            wanted,
             fresh: Uuid::new_v4().to_string(),
             machine,
             boot: request.joiner.boot,
@@ -148,6 +182,22 @@ impl Identity {
 /// Returns the reply to a host that an operator has to approve.
 pub(super) fn pending(host_id: String) -> EnrollReply {
     EnrollReply::Pending { host_id, retry_after: PENDING_RETRY_AFTER.into() }
+}
+
+/// Returns the id that a host would like to have, if a certificate can name it.
+fn nameable(id: String) -> Result<String, Refused> {
+    match can_name_a_host(&id) {
+        true => Ok(id),
+        false => Err(Refused {
+            retcode: Retcode::InvalidParams,
+            why: format!(
+                "hostname: \"{id}\" is not a DNS name, so no certificate can carry it; use letters, \
+                 digits and '-', in parts of up to 63 characters with a dot between them"
+            ),
+            retry_after: None,
+            outcome: Enrollment::Invalid,
+        }),
+    }
 }
 
 /// Reads the digest of a machine's id.

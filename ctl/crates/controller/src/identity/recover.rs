@@ -21,7 +21,6 @@ impl Identity {
         source: IpAddr,
         exporter: &[u8; 32],
     ) -> Result<(EnrollReply, Enrollment), Refused> {
-        self.pass(source, None).await?;
         let bound = PublicKey::of_spki(&request.key).map_err(Refused::invalid)?;
         let signed = Recover::signed(exporter, Digest::of(&request.csr).as_bytes());
         if !bound.verify(&signed, &request.signature) {

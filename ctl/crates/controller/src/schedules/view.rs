@@ -33,6 +33,17 @@ pub(crate) struct HostStanding {
     pub(crate) stored: Option<ScheduleHost>,
 }
 
+/// A schedule on one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OnHost {
+    /// The schedule's name.
+    pub(crate) name: String,
+    /// Its fields, as JSON; `None` once it is removed.
+    pub(crate) entry: Option<String>,
+    /// How it stands.
+    pub(crate) seen: HostStanding,
+}
+
 /// Returns a page of hosts with an id above `after`, ordered by id, and the id after which the next
 /// page begins. With a standing, only hosts with this standing.
 ///
@@ -97,7 +108,7 @@ pub(crate) async fn hosts(
 pub(crate) async fn of_host(
     schedules: &Schedules,
     host: &HostRow,
-) -> Result<Vec<(String, HostStanding)>, StoreError> {
+) -> Result<Vec<OnHost>, StoreError> {
     let store = &*schedules.0.store;
     let (id, labels) = (&host.identity.id, plain_labels(host));
     let online = schedules.0.registry.find(id).is_some();
@@ -112,15 +123,16 @@ pub(crate) async fn of_host(
         if selects || stored.is_some() {
             let host = Some((host.clone(), selects));
             let seen = standing(Some(&row), id.clone(), online, host, stored);
-            found.insert(row.name, seen);
+            let ScheduleRow { name, entry, .. } = row;
+            found.insert(name.clone(), OnHost { name, entry: Some(entry), seen });
         }
     }
     for (name, stored) in stored {
         let host = Some((host.clone(), false));
         let seen = standing(None, id.clone(), online, host, Some(stored));
-        found.insert(name, seen);
+        found.insert(name.clone(), OnHost { name, entry: None, seen });
     }
-    Ok(found.into_iter().collect())
+    Ok(found.into_values().collect())
 }
 
 /// Hosts by id: the host's row if the schedule selects it, and the schedule's stored state there.

@@ -11,6 +11,7 @@ mod secure;
 mod standing;
 
 use super::admission::Admission;
+use super::approvals::Approvals;
 use super::channel::Channel;
 use super::peer::Peer;
 use super::places::Place;
@@ -77,6 +78,8 @@ pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     /// Who is a host.
     pub(crate) identity: Arc<Identity>,
+    /// The hosts that wait for an operator's approval.
+    pub(crate) approvals: Arc<Approvals>,
     /// Where sessions are announced whose hosts are behind the CA.
     pub(crate) trust: TrustQueue,
     /// What is counted.
@@ -102,6 +105,8 @@ enum Opened {
     Session(Arc<Session>, Channel, watch::Receiver<ServerSide>, Seen),
     /// A host asked to join, and was answered.
     Joined,
+    /// A host asked to join, and waits for an operator's approval.
+    Waiting(joining::Waiting),
     /// The agent was sent away.
     Gone(Parting),
 }
@@ -139,6 +144,11 @@ pub(super) async fn serve(
             }
         }
         Ok(Opened::Joined) => {}
+        Ok(Opened::Waiting(waiting)) => {
+            if let Err(error) = Box::pin(waiting.serve(&services, &mut stop)).await {
+                log::debug!("{peer}: a host that waits for its approval has gone: {error}");
+            }
+        }
         Ok(Opened::Gone(Parting::Redirected)) => {
             services.metrics.handshakes.add_one(Handshake::Redirected);
             log_limited!(SESSIONS, info, "{peer}: redirected");
@@ -184,8 +194,8 @@ async fn admit(
     let mut stream = match step(secure::STEP, secure::run(stream, &side)).await? {
         Secured::Agent(stream) => stream,
         Secured::Joining(stream) => {
-            joining::serve(stream, peer, services).await?;
-            return Ok(Opened::Joined);
+            let waiting = joining::serve(stream, peer, services).await?;
+            return Ok(waiting.map_or(Opened::Joined, Opened::Waiting));
         }
     };
     let mut decoder = Decoder::new(Channel::LIMITS);

@@ -193,11 +193,18 @@ pub(in crate::api) async fn of_host(
     Segments(id): Segments<String>,
 ) -> Result<Json<HostSchedules>, ApiError> {
     let row = api.store.host(&id).await?.ok_or(ApiError::UnknownHost(id))?;
-    let standings = standings_of_host(&api.schedules, &row).await?;
-    let schedules = standings
-        .into_iter()
-        .map(|(schedule, seen)| HostSchedule { schedule, standing: host(seen) });
-    Ok(Json(HostSchedules { schedules: schedules.collect() }))
+    let mut schedules = Vec::new();
+    for on_host in standings_of_host(&api.schedules, &row).await? {
+        let entry = on_host.entry.as_deref().map(body::entry).transpose()?.unwrap_or_default();
+        schedules.push(HostSchedule {
+            schedule: on_host.name,
+            expression: entry.schedule,
+            timezone: entry.timezone,
+            enabled: entry.enabled.unwrap_or(true),
+            standing: host(on_host.seen),
+        });
+    }
+    Ok(Json(HostSchedules { schedules }))
 }
 
 /// Lists the versions of a schedule, also of one that was removed.
