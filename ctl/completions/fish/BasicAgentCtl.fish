@@ -892,7 +892,7 @@ complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l host -d 'The id of the host; run takes several' -r -f -a "(__basicagentctl_complete hosts)"
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
-complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l follow -d 'Continue until the task has ended, polling every second, also across lost connections'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l follow -d 'Continue until the task has ended, also across lost connections'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l stderr -d 'Print standard error instead, for a task with --separate-stderr'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -l json -d 'Print the agent\'s own JSON, one line per piece'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand task; and __fish_seen_subcommand_from output" -s h -l help -d 'Print help'

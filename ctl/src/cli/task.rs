@@ -109,7 +109,7 @@ pub(crate) struct Output {
     #[arg(value_name = "ID", value_parser = id)]
     pub(crate) task: String,
 
-    /// Continue until the task has ended, polling every second, also across lost connections
+    /// Continue until the task has ended, also across lost connections
     #[arg(long)]
     pub(crate) follow: bool,
 

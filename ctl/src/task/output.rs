@@ -13,10 +13,13 @@ use agent_wire::reply::TaskOutput;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The pause before the next request for output of a task that has printed nothing new.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the agent is asked to wait for output of a task that has printed nothing new.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The pause before the next request to an agent that did not wait, or is out of reach.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints the output so far; with `--follow`, all output until the task has ended.
 ///
@@ -24,8 +27,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// As [`super::run`].
 pub(super) fn run(agent: &Agent<'_>, wanted: &Output) -> Result<ExitCode, Error> {
     let (mut offset, mut replied, mut is_lost) = (0, false, false);
+    let mut wait = Duration::ZERO;
     loop {
-        let reply = piece(agent, &wanted.task, wanted.stderr, offset);
+        let asked = Instant::now();
+        let reply = piece(agent, &wanted.task, wanted.stderr, offset, wait);
         let gone = !matches!(&reply, Ok(piece) if !piece.ended || piece.offset <= offset);
         if gone
             && let Agent::Remote(remote) = agent
@@ -48,7 +53,8 @@ pub(super) fn run(agent: &Agent<'_>, wanted: &Output) -> Result<ExitCode, Error>
                 if !std::mem::replace(&mut is_lost, true) {
                     output::error(&format_args!("{}; retrying", error.chain()));
                 }
-                std::thread::sleep(INTERVAL);
+                wait = Duration::ZERO;
+                std::thread::sleep(PAUSE);
                 continue;
             }
             Err(error) => return Err(error),
@@ -61,25 +67,35 @@ pub(super) fn run(agent: &Agent<'_>, wanted: &Output) -> Result<ExitCode, Error>
             break;
         }
         match (more, wanted.follow) {
-            (true, _) => {}
-            (false, true) => std::thread::sleep(INTERVAL),
+            (true, _) => wait = Duration::ZERO,
             (false, false) => break,
+            (false, true) => {
+                if !wait.is_zero() && asked.elapsed() < wait {
+                    // Nothing new before the time was over: it does not wait.
+                    std::thread::sleep(PAUSE);
+                }
+                wait = WAIT;
+            }
         }
     }
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// Returns the host's output from `offset` on.
+/// Returns the host's output from `offset` on; if there is none yet, that of the next `wait`.
 pub(super) fn piece(
     agent: &Agent<'_>,
     task: &str,
     stderr: bool,
     offset: u64,
+    wait: Duration,
 ) -> Result<TaskOutput, Error> {
     let method = Method::AsyncOutput.name();
     let mut request = serde_json::json!({ "method": method, "task": task, "offset": offset });
     if stderr {
         request["stream"] = "stderr".into();
+    }
+    if !wait.is_zero() {
+        request["wait"] = wait.as_secs().into();
     }
     let reply = agent.request(request)?;
     serde_json::from_str(query::data(&reply)?).map_err(|error| query::unreadable(&error))

@@ -67,7 +67,7 @@ fn assembled(agent: &Agent<'_>, wanted: &TaskResult) -> Result<ExitCode, Error> 
 fn copy(agent: &Agent<'_>, task: &str, stderr: bool) -> Result<(), Error> {
     let mut offset = 0;
     loop {
-        let piece = match piece(agent, task, stderr, offset) {
+        let piece = match piece(agent, task, stderr, offset, Duration::ZERO) {
             Ok(piece) => piece,
             // Standard error was merged into the output.
             Err(Error::Rejected(_)) if stderr => return Ok(()),
