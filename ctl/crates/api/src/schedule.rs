@@ -357,7 +357,22 @@ pub struct HostSchedule {
     /// The schedule's name.
     #[schema(example = "nightly-backup")]
     pub schedule: String,
+    /// When it runs; absent once the schedule is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0 30 2 * * *")]
+    pub expression: Option<String>,
+    /// The zone of its times; absent where the host's own counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Berlin")]
+    pub timezone: Option<String>,
+    /// Whether it runs.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// How it stands on the host.
     #[serde(flatten)]
     pub standing: ScheduleHost,
+}
+
+const fn yes() -> bool {
+    true
 }

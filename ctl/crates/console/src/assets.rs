@@ -70,3 +70,17 @@ fn kept(kind: &'static str, text: &'static str) -> Response {
     let keep = "public, max-age=31536000, immutable";
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], text).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_has_at_most_20_kb_as_it_is_served_and_no_comment() {
+        assert!(JS.len() <= 20_000, "{} bytes", JS.len());
+        assert!(!JS.lines().any(|line| line.starts_with("//") || line.starts_with("/**")));
+        // What is left out is comments, not code.
+        assert!(JS.trim_start().starts_with("(() => {\n\"use strict\";\n"));
+        assert!(JS.ends_with("})();\n"));
+    }
+}

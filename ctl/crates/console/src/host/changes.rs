@@ -10,13 +10,18 @@ use crate::units;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use controller_api::{FactChange, FactDiff, FactState, HostChanges, path};
+use controller_api::{
+    FactChange, FactChanges, FactChangesQuery, FactDiff, FactState, HostChanges, path,
+};
 
 /// Changes in one page: each is compared with the state before.
 const PAGE: usize = 12;
 
 /// Lines of one change that stand in the page.
 const LINES: usize = 20;
+
+/// The word for a fact that nothing was known of before.
+const FIRST: &str = "known for the first time";
 
 /// A change of a fact.
 pub(super) struct Change {
@@ -51,8 +56,25 @@ struct Changes {
     frame: crate::page::Frame,
 }
 
+/// Describes a change without its difference, and whether it is one: the first answer is none.
+pub(super) async fn told(
+    session: &Session,
+    state: &FactState,
+    id: &str,
+    at: &str,
+) -> Result<Change, Failure> {
+    let before = FactChangesQuery { limit: Some(1), after: units::millis(&state.since) };
+    let log = path::host_fact_changes(id, &state.method);
+    let log: FactChanges = session.api.query(&log, &before).await?;
+    let mut change = change(state, id, at);
+    if log.changes.is_empty() && state.present {
+        change.word = FIRST;
+    }
+    Ok(change)
+}
+
 /// Describes a change without its difference.
-pub(super) fn change(state: &FactState, id: &str, at: &str) -> Change {
+fn change(state: &FactState, id: &str, at: &str) -> Change {
     let name = state.method.strip_prefix("getinfo.").unwrap_or(&state.method).to_owned();
     let before = units::millis(&state.since).map(|since| units::rfc3339(since - 1));
     let (from, to) =
@@ -120,7 +142,7 @@ pub(super) async fn show(
                 one.lines = lines(&diff, LINES);
                 one.more = diff.lines.len().saturating_sub(LINES);
             }
-            Err(_) if state.present => one.word = "known for the first time",
+            Err(_) if state.present => one.word = FIRST,
             Err(_) => {}
         }
         changes.push(one);

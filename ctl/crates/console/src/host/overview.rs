@@ -59,8 +59,9 @@ pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Res
         facts = providers(&list, &head.path, "");
         let log = format!("{}?limit=6", path::host_changes(&id));
         let log: HostChanges = session.api.get(&log).await?;
-        changes =
-            log.changes.iter().map(|it| super::changes::change(it, &id, &head.path)).collect();
+        for state in &log.changes {
+            changes.push(super::changes::told(&session, state, &id, &head.path).await?);
+        }
     }
     let labels = host.labels.iter().map(|(key, label)| Label {
         key: key.clone(),

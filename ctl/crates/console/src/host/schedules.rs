@@ -1,20 +1,25 @@
-//! The schedules of a host: how each stands there, and, while the host is connected, its next runs
-//! and its own jobs as the host itself tells them.
+//! The schedules of a host: how each stands there, when it runs, and, while the host is connected, its
+//! next runs and its own jobs as the host itself tells them.
 
 use super::head::{self, Head, Tab};
 use crate::api::Failure;
 use crate::markup::Markup;
 use crate::page::html;
+use crate::schedules::words;
 use crate::session::Session;
 use askama::Template;
 use axum::extract::Path;
 use axum::http::Method;
 use axum::response::Response;
 use controller_api::{AgentReply, HostSchedule, HostSchedules, ScheduleState, path};
+use fleet::schedule::PREFIX;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// The next runs that are shown.
+const RUNS: usize = 3;
 
 /// How long the page waits for the host's own list.
 const WAIT: Duration = Duration::from_secs(3);
@@ -46,7 +51,10 @@ struct Row {
     kind: &'static str,
     word: &'static str,
     why: Option<String>,
-    when: String,
+    /// When it runs, in words, as far as they can be told.
+    meaning: Option<String>,
+    expression: String,
+    zone: Option<String>,
     next: Vec<Markup>,
     last: Option<Last>,
     drift: Option<(String, Markup)>,
@@ -65,11 +73,15 @@ pub(super) async fn show(session: Session, Path(id): Path<String>) -> Result<Res
             Err(_) => silent = Some("The host did not tell its jobs within 3 s.".to_owned()),
         }
     } else {
-        silent = Some("The host is away, so its next runs are not known.".to_owned());
+        silent = Some(
+            "The host is away. Its own jobs are not known, nor the next runs of schedules that \
+             follow its own clock."
+                .to_owned(),
+        );
     }
     let mut schedules = Vec::new();
     for one in &list.schedules {
-        schedules.push(scheduled(one, jobs.remove(&one.schedule)));
+        schedules.push(scheduled(one, jobs.remove(&format!("{PREFIX}{}", one.schedule))));
     }
     let own: Vec<Row> = jobs.into_iter().take(200).map(|(name, job)| own(name, &job)).collect();
     let mut sections = vec![
@@ -108,7 +120,10 @@ fn scheduled(one: &HostSchedule, job: Option<Value>) -> Row {
         ScheduleState::Removing => ("pending", "Removing"),
     };
     let drift = standing.drift.clone().zip(standing.drift_at.as_deref().map(super::time));
-    let row = own(one.schedule.clone(), &job.unwrap_or_default());
+    let row = match job {
+        Some(job) => own(one.schedule.clone(), &job),
+        None => unseen(one),
+    };
     Row {
         href: Some(format!("/schedules/{}", path::segment(&one.schedule))),
         kind,
@@ -119,26 +134,53 @@ fn scheduled(one: &HostSchedule, job: Option<Value>) -> Row {
     }
 }
 
+/// Describes a schedule whose job the host has not told.
+fn unseen(one: &HostSchedule) -> Row {
+    let expression = one.expression.clone().unwrap_or_default();
+    let (row, runs) = timed(one.schedule.clone(), expression, one.timezone.clone());
+    // Without a zone, they are those of a clock that the host may not have.
+    let next = runs.into_iter().filter(|_| row.zone.is_some() && one.enabled);
+    Row { next: next.collect(), ..row }
+}
+
 fn own(name: String, job: &Value) -> Row {
-    let text = |field: &str| job.get(field).and_then(Value::as_str);
-    let mut when = text("schedule").unwrap_or_default().to_owned();
-    if let Some(zone) = text("timezone") {
-        when = format!("{when} ({zone})");
-    }
+    let text = |field: &str| job.get(field).and_then(Value::as_str).map(str::to_owned);
     let next = job.get("next").and_then(Value::as_array).into_iter().flatten();
     let enabled = job.get("enabled").and_then(Value::as_bool).unwrap_or(true);
+    let (row, _) = timed(name, text("schedule").unwrap_or_default(), text("timezone"));
     Row {
-        name,
-        href: None,
         kind: if enabled { "ok" } else { "idle" },
         word: if enabled { "Runs" } else { "Disabled" },
         why: text("file").map(|file| format!("from {file}")),
-        when,
-        next: next.filter_map(Value::as_str).take(3).map(super::time).collect(),
+        next: next.filter_map(Value::as_str).take(RUNS).map(super::time).collect(),
         last: job.get("last").map(|last| {
             let (kind, word) = super::tasks::outcome(last);
             Last { kind, word }
         }),
-        drift: None,
+        ..row
     }
+}
+
+/// Describes when a job runs; returns its next runs too.
+fn timed(name: String, expression: String, zone: Option<String>) -> (Row, Vec<Markup>) {
+    let words = words::explain(&expression, zone.as_deref(), RUNS).ok();
+    let (meaning, zone, runs) = match words {
+        Some(words) => (Some(words.meaning), words.zone, words.runs),
+        None => (None, zone, Vec::new()),
+    };
+    let runs = runs.iter().map(|run| super::time(&run.moment.iso)).collect();
+    let row = Row {
+        name,
+        href: None,
+        kind: "idle",
+        word: "",
+        why: None,
+        meaning,
+        expression,
+        zone,
+        next: Vec::new(),
+        last: None,
+        drift: None,
+    };
+    (row, runs)
 }

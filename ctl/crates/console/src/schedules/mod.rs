@@ -13,7 +13,7 @@ mod list;
 mod results;
 mod show;
 mod standing;
-mod words;
+pub(crate) mod words;
 
 use crate::page::{Page, Section};
 use axum::Router;

@@ -12,37 +12,37 @@ const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// An expression, explained.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// A sentence.
-    pub(super) meaning: String,
+    pub(crate) meaning: String,
     /// Parts that may not mean what they seem to.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The zone that it names; none where each host has its own.
-    pub(super) zone: Option<String>,
+    pub(crate) zone: Option<String>,
     /// Whether days of a calendar on the hosts decide too.
-    pub(super) calendar: bool,
+    pub(crate) calendar: bool,
     /// The next runs; without a zone, those of a host whose clock shows UTC.
-    pub(super) runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
 }
 
 /// A run to come.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) moment: Moment,
+pub(crate) struct Run {
+    pub(crate) moment: Moment,
     /// What a clock in the zone shows.
-    pub(super) clock: String,
+    pub(crate) clock: String,
 }
 
 /// Why an expression cannot be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// The field that is wrong.
-    pub(super) field: &'static str,
-    pub(super) why: String,
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
 }
 
 /// Explains an expression and finds its next runs. `zone` is that of the schedule's own field.
-pub(super) fn explain(text: &str, zone: Option<&str>, runs: usize) -> Result<Words, Mistake> {
+pub(crate) fn explain(text: &str, zone: Option<&str>, runs: usize) -> Result<Words, Mistake> {
     let expression = Expression::parse(text)
         .map_err(|error| Mistake { field: "schedule", why: sentence(&error.to_string()) })?;
     let name = expression.zone_name().or(zone);
