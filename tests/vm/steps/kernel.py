@@ -1,7 +1,7 @@
 """The agent on Linux 5.10, which has no cgroup.kill; and its sentence on a kernel without what it needs.
 
-Debian 11 has the oldest kernel in Debian's archive; the rest of this guest is Debian 12's, for its glibc. Older ones are this kernel with a filter that makes their
-missing system calls fail, as on them.
+Debian 11 has the oldest kernel in Debian's archive; the rest of this guest is Debian 12's, for its glibc.
+Older ones are this kernel with a filter that makes their missing system calls fail, as on them.
 """
 
 SUITES = ["bookworm+bullseye"]

@@ -1,8 +1,9 @@
 """Power cuts at random while tasks are accepted, run and delivered lose no task and start none twice.
 
-CUTS says how many (5; `make power-cuts CUTS=100`), WITHIN how many seconds at most, SEED which. qemu is killed: what the guest has not synced
-is gone. What a task or its client saw is written to a console of the guest, outside of its disk. The
-control, the same agent without fsync(2), must lose tasks: so the cuts are real.
+CUTS says how many (5; `make power-cuts CUTS=100`), WITHIN how many seconds at most, SEED which. qemu is
+killed: what the guest has not synced is gone. What a task or its client saw is written to a console of the
+guest, outside of its disk. The control, the same agent without fsync(2), must lose tasks: so the cuts are
+real.
 """
 
 import json
