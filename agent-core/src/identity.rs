@@ -61,7 +61,7 @@ impl fmt::Display for Error {
                 write!(f, "another BasicAgent is running with state_dir = {}", state_dir.display())
             }
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Untrusted(error) => write!(f, "state_dir rejected: {error}"),
+            Self::Untrusted(error) => write!(f, "state_dir: rejected: {error}"),
         }
     }
 }

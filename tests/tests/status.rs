@@ -46,6 +46,9 @@ async fn a_connected_agent_is_well_and_says_where_it_is_connected_and_what_is_du
     assert!(code == 0 && text.starts_with("state     ok\n"), "{text}");
     assert!(text.contains(&format!("\nserver    {address}, since ")), "{text}");
     assert!(text.contains("\ntasks     1 running, 0 waiting\n"), "{text}");
+    let end = found["agent"]["certificate_not_after"].as_str();
+    assert!(end.is_some_and(|end| end.ends_with('Z')), "{found}");
+    assert!(text.contains("\nidentity  files, certificate until "), "{text}");
 
     // The server goes away.
     drop((server, channel));

@@ -7,6 +7,8 @@ use std::ops::Range;
 /// Faults that are looked for in one text.
 const MAX_FAULTS: usize = 64;
 
+const NUMBER: &str = "a whole number";
+
 /// A fault of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -38,12 +40,12 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
         let statement = statement(&text, span);
         let taken = &text[statement.clone()];
         if taken.trim().is_empty() {
-            faults.push(Fault { line, why: error.message().replace('\n', "; ") });
+            faults.push(Fault { line, why: plain(error.message()) });
             break;
         }
         // A key that is missing because it was taken out is no other fault.
         if !is_consequence(error.message(), &removed) {
-            faults.push(Fault { line, why: error.message().replace('\n', "; ") });
+            faults.push(Fault { line, why: plain(error.message()) });
         }
         removed.push(taken.split('=').next().unwrap_or_default().trim().to_owned());
         let blank: String =
@@ -51,6 +53,23 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
         text.replace_range(statement, &blank);
     }
     Read { value: None, rest: text, faults }
+}
+
+/// Returns an error on one line, with words of ours in place of the names of Rust's types.
+fn plain(error: &str) -> String {
+    let mut text = error.replace('\n', "; ");
+    for (rust, word) in [
+        ("a sequence", "a list"),
+        ("usize", NUMBER),
+        ("u64", NUMBER),
+        ("u32", NUMBER),
+        ("i64", NUMBER),
+    ] {
+        if let Some(head) = text.strip_suffix(rust) {
+            text = format!("{head}{word}");
+        }
+    }
+    text
 }
 
 /// Returns whether an error says that a key is missing which was taken out of the text.

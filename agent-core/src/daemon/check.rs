@@ -11,7 +11,7 @@ use crate::logging::{AGENT, complain};
 use crate::named_file::{self, Writers};
 use crate::policy::{Name, Policy};
 use crate::schedule::Crontabs;
-use crate::{clock, link, policy, schedule};
+use crate::{clock, link, local, policy, schedule};
 use agent_wire::Method;
 use agent_wire::message::AccountId;
 use nix::unistd::{AccessFlags, Group, User, access};
@@ -61,22 +61,24 @@ fn rules(config: &Config) -> Vec<String> {
     let found = match policy::examine(config.policy.as_deref()) {
         Ok(Some(found)) => found,
         Ok(None) => return Vec::new(),
-        Err(error) => return vec![error.to_string()],
+        Err(error) => return vec![format!("policy: {error}")],
     };
-    let path = found.path.display();
+    if found.is_blank() {
+        let path = found.path.display();
+        let why = "it has neither a default nor rules, so controllers may do everything";
+        complain(AGENT, &format_args!("{path}: {why}"));
+    }
     for method in unknown_methods(&found.policy) {
-        complain(AGENT, &format_args!("{path}: unknown method {method}"));
+        complain(AGENT, &format_args!("{}: unknown method {method}", found.place(method)));
     }
     for name in found.policy.names().iter() {
-        match name {
-            Name::User(user) if !is_user(user) => {
-                complain(AGENT, &format_args!("{path}: this host has no user {user}"));
-            }
-            Name::Group(group) if !is_group(group) => {
-                complain(AGENT, &format_args!("{path}: this host has no group {group}"));
-            }
-            Name::User(_) | Name::Group(_) => {}
-        }
+        let (what, name) = match name {
+            Name::User(user) if !is_user(user) => ("user", user),
+            Name::Group(group) if !is_group(group) => ("group", group),
+            Name::User(_) | Name::Group(_) => continue,
+        };
+        let place = found.place(name);
+        complain(AGENT, &format_args!("{place}: this host has no {what} {name}"));
     }
     found.problems
 }
@@ -88,12 +90,21 @@ fn crontabs(config: &Config) -> Vec<String> {
     for warning in &crontabs.warnings {
         complain(AGENT, warning);
     }
+    let of_dir = format!("{}: ", config.cron.dir.display());
     let mut problems = crontabs.problems;
+    for problem in problems.iter_mut().filter(|problem| problem.starts_with(&of_dir)) {
+        problem.insert_str(0, "cron.dir: ");
+    }
     for job in &crontabs.jobs {
+        let (file, line) = (job.file.display(), job.line);
+        let zone = job.definition.options.timezone.as_deref().unwrap_or_default();
+        let zone = schedule::check(zone, "").err().map(|error| error.to_string());
+        if let Some(why) = zone.as_deref().and_then(|why| why.strip_prefix("cron.timezone: ")) {
+            problems.push(format!("{file}:{line}: {why}"));
+        }
         if let Some(AccountId::Name(user)) = &job.definition.bash.user
             && !is_user(user)
         {
-            let (file, line) = (job.file.display(), job.line);
             problems.push(format!("{file}:{line}: this host has no user {user}"));
         }
     }
@@ -121,23 +132,35 @@ fn folders(config: &Config) -> Vec<String> {
         let checked = plugin_api::host::check_folder(dir);
         problems.extend(checked.err().map(|error| format!("plugin_dirs: {error}")));
     }
-    // The agent makes this one, where the folder above lets it.
-    let state = config.state_dir.ancestors().find(|dir| dir.exists()).map(Path::to_owned);
-    let beside = |file: PathBuf| file.parent().map(Path::to_owned);
+    // The agent makes these, where the folder above lets it.
+    let made = |dir: &Path| dir.ancestors().find(|dir| dir.exists()).map(Path::to_owned);
+    let beside = |file: &PathBuf| file.parent().map(Path::to_owned);
     let audit = config.audit_file().filter(|file| !file.starts_with(&config.state_dir));
     let log = config.log.file.clone().filter(|file| !file.starts_with("/dev"));
+    for (key, file) in [("audit.file", &audit), ("log.file", &log)] {
+        if let Some(file) = file.as_deref().filter(|file| file.is_dir()) {
+            problems.push(format!("{key}: {} is a folder", file.display()));
+        }
+    }
     for (key, dir) in [
-        ("state_dir", state),
-        ("audit.file", audit.and_then(beside)),
-        ("log.file", log.and_then(beside)),
+        ("state_dir", made(&config.state_dir)),
+        ("run_dir", made(&config.run_dir)),
+        ("audit.file", audit.as_ref().and_then(beside)),
+        ("log.file", log.as_ref().and_then(beside)),
     ] {
-        let Some(dir) = dir else { continue };
+        // Of a relative path, the reader of the file complains.
+        let Some(dir) = dir.filter(|dir| dir.is_absolute()) else { continue };
         let why = match access(&dir, AccessFlags::W_OK | AccessFlags::X_OK) {
             Ok(()) if dir.is_dir() => continue,
-            Ok(()) => "it is not a folder",
+            Ok(()) | Err(_) if !dir.is_dir() && dir.exists() => "it is not a folder",
+            Ok(()) => "it does not exist",
             Err(errno) => errno.desc(),
         };
         problems.push(format!("{key}: the agent cannot write to {}: {why}", dir.display()));
+    }
+    if !local::fits(&config.run_dir) {
+        let path = config.run_dir.display();
+        problems.push(format!("run_dir: {path} is too long for the path of a socket in it"));
     }
     problems
 }
@@ -205,7 +228,10 @@ fn other_machine(config: &Config, joined: &Joined) -> Option<String> {
 fn joining(config: &Config) -> Vec<String> {
     let anchor = config.enroll.ca.iter().filter_map(|anchor| link::check_anchor(anchor).err());
     let token = config.enroll.token_file.iter().filter_map(|path| link::read_token(path).err());
-    anchor.chain(token).map(|error| error.to_string()).collect()
+    anchor
+        .map(|error| error.to_string())
+        .chain(token.map(|error| format!("enroll.{error}")))
+        .collect()
 }
 
 /// Returns the problems of the files of the channel.
@@ -230,7 +256,7 @@ fn tls(config: &Config, files: &TlsFiles, host_id: Option<&str>) -> Vec<String> 
 
 /// Returns the problem that the shell cannot be run.
 pub(super) fn shell(config: &Config) -> Option<String> {
-    let shell = &config.exec.shell;
+    let shell = Some(&config.exec.shell).filter(|shell| shell.is_absolute())?;
     let why = match access(shell, AccessFlags::X_OK) {
         Ok(()) if shell.is_file() => return None,
         Ok(()) => "it is not a file",

@@ -1,6 +1,6 @@
 //! The host's standing with its server, as `agent.info` shows it.
 
-use super::Joined;
+use super::{Joined, Leaf};
 use crate::clock::Seconds;
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -72,12 +72,19 @@ impl Standing {
         self.since = Some(SystemTime::now());
     }
 
+    /// Shows how long the certificate in use is good.
+    pub(crate) fn certificate(&mut self, leaf: &Leaf) {
+        (self.not_before, self.not_after) = (Some(leaf.not_before), Some(leaf.not_after));
+    }
+
     /// Shows the identity of a host that has joined.
     pub(crate) fn show(&mut self, joined: &Joined) {
         self.host_id.clone_from(&joined.host_id);
         self.state = State::Enrolled;
-        self.not_after = joined.pairs.first().map(|pair| pair.leaf.not_after);
-        self.not_before = joined.pairs.first().map(|pair| pair.leaf.not_before);
+        (self.not_before, self.not_after) = (None, None);
+        if let Some(pair) = joined.pairs.first() {
+            self.certificate(&pair.leaf);
+        }
         self.generation = Some(joined.record.generation);
     }
 }

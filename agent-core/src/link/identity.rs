@@ -8,6 +8,7 @@
 use super::error::{TlsFile, TlsProblem};
 use super::{Error, key, pem};
 use crate::config::{TlsFiles, TlsVersion};
+use crate::enroll::Leaf;
 use crate::named_file::{self, Reading, Writers};
 use ::ring::digest::{Context, SHA256};
 use rustls_pki_types::pem::SectionKind;
@@ -56,6 +57,8 @@ pub(crate) struct Identity {
     pub(crate) skipped: Vec<TlsProblem>,
     /// The DNS names in the agent's certificate, if it has one.
     names: Option<Vec<String>>,
+    /// The agent's certificate, if it has one that can be read.
+    pub(super) leaf: Option<Leaf>,
     cert: PathBuf,
 }
 
@@ -123,8 +126,9 @@ pub(crate) fn load(tls: &TlsFiles, min_version: TlsVersion) -> Result<Identity, 
         return Err(Error::Tls(problems));
     }
     let names = own.as_ref().and_then(|own| names(own.cert.first()?));
+    let leaf = own.as_ref().and_then(|own| Leaf::parse(own.cert.first()?));
     let client = Arc::new(client(min_version, roots, own).map_err(Error::TlsVersion)?);
-    Ok(Identity { client, fingerprint, skipped, names, cert: tls.cert.clone() })
+    Ok(Identity { client, fingerprint, skipped, names, leaf, cert: tls.cert.clone() })
 }
 
 fn names(leaf: &CertificateDer<'_>) -> Option<Vec<String>> {

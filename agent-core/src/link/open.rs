@@ -167,7 +167,8 @@ impl Opener {
         }
         let version = config.tls.min_version;
         let cache = &mut self.cache;
-        let stream = tls::connect(plain, target, &init.hostname, &files, version, cache).await;
+        let (id, upkeep) = (&init.hostname, &self.upkeep);
+        let stream = tls::connect(plain, target, id, &files, version, cache, upkeep).await;
         if let Err(Error::Tls(_)) = &stream
             && !files.enrolled
             && !config.tls.names_files()

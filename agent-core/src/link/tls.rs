@@ -6,6 +6,7 @@ use super::plain::Plain;
 use super::resolve::Target;
 use super::{identity, refusal};
 use crate::config::{TlsFiles, TlsVersion};
+use crate::enroll::Upkeep;
 use std::time::Duration;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -14,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Does the handshake with these files, and verifies the peer against the CAs and the target's
-/// name.
+/// name. An operator's own certificate becomes part of the host's standing.
 pub(super) async fn connect(
     stream: Plain,
     target: &Target,
@@ -22,6 +23,7 @@ pub(super) async fn connect(
     files: &TlsFiles,
     min_version: TlsVersion,
     cache: &mut Cache,
+    upkeep: &Upkeep,
 ) -> Result<TlsStream<Plain>, Error> {
     let peer = target.address;
     let of_reader = files.clone();
@@ -31,6 +33,9 @@ pub(super) async fn connect(
     let identity = identity?;
     for problem in identity.skipped.iter().chain(&identity.mismatch(host_id)) {
         log::warn!("{problem}");
+    }
+    if let (false, Some(leaf)) = (files.enrolled, &identity.leaf) {
+        upkeep.stand(|standing| standing.certificate(leaf));
     }
     let connector = TlsConnector::from(cache.client(&identity));
     let handshake = connector.connect(target.name.clone(), stream);

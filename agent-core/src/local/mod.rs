@@ -10,4 +10,4 @@ mod listener;
 mod socket;
 
 pub(crate) use listener::Local;
-pub(crate) use socket::Socket;
+pub(crate) use socket::{Socket, fits};

@@ -21,6 +21,14 @@ const NAME: &str = "agent.sock";
 /// Its name until it is complete.
 const FRESH: &str = "agent.sock.new";
 
+/// The longest path of a socket, in bytes (unix(7)).
+const MAX_PATH: usize = 107;
+
+/// Returns whether a socket's path in a run directory is short enough.
+pub(crate) fn fits(run_dir: &Path) -> bool {
+    run_dir.join(FRESH).as_os_str().len() <= MAX_PATH
+}
+
 /// Why the agent has no local socket.
 #[derive(Debug)]
 pub(crate) struct Error {

@@ -68,6 +68,26 @@ pub(crate) struct Examined {
     pub(crate) policy: Policy,
     pub(crate) problems: Vec<String>,
     pub(crate) path: PathBuf,
+    text: String,
+}
+
+impl Examined {
+    /// Returns the file, and the line that first names a method, user or group.
+    pub(crate) fn place(&self, name: &str) -> String {
+        let path = self.path.display();
+        let quoted = [format!("\"{name}\""), format!("'{name}'")];
+        let mut lines = self.text.lines();
+        match lines.position(|line| quoted.iter().any(|quoted| line.contains(quoted))) {
+            Some(line) => format!("{path}:{}", line + 1),
+            None => path.to_string(),
+        }
+    }
+
+    /// Returns whether the file says nothing at all, and so allows everything.
+    pub(crate) fn is_blank(&self) -> bool {
+        let mut lines = self.text.lines().map(str::trim);
+        self.problems.is_empty() && lines.all(|line| line.is_empty() || line.starts_with('#'))
+    }
 }
 
 /// Reads the policy as [`load`] does, as far as it can be understood.
@@ -80,7 +100,7 @@ pub(crate) fn examine(named: Option<&Path>) -> Result<Option<Examined>, Error> {
     let (policy, faults) = Policy::examine(&text);
     let place = |fault: Fault| format!("{}:{}: {}", path.display(), fault.line, fault.why);
     let problems = faults.into_iter().map(place).collect();
-    Ok(Some(Examined { policy, problems, path }))
+    Ok(Some(Examined { policy, problems, path, text }))
 }
 
 fn text(named: Option<&Path>) -> Result<Option<String>, Error> {

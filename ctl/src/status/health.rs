@@ -8,6 +8,10 @@ use agent_wire::reply::AgentInfo;
 /// controller are shorter.
 const AWAY: i64 = 300;
 
+/// A certificate that is not replaced for so long before its end, in seconds, is a matter for
+/// somebody; of one with a short life, it is the last quarter.
+const SOON: i64 = 30 * 86_400;
+
 /// How an agent is. The numbers are the exit statuses of monitoring plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -86,17 +90,20 @@ impl Health {
         }
     }
 
-    /// A certificate renews itself after half of its life.
+    /// A certificate renews itself after half of its life, but one of the operator's own PKI.
     fn certificate(&mut self, info: &AgentInfo<'_>, now: i64) {
         let seconds = |text: &Option<String>| text.as_deref().and_then(clock::unix);
         let Some(end) = seconds(&info.certificate_not_after) else { return };
         let begin = seconds(&info.certificate_not_before).unwrap_or(end);
-        let late = end.saturating_sub(end.saturating_sub(begin) / 4);
+        let late = end.saturating_sub((end.saturating_sub(begin) / 4).min(SOON));
         if now >= end {
             self.add(State::Critical, "the certificate has expired".to_owned());
         } else if now >= late {
-            let text = "the certificate ends soon and was not renewed".to_owned();
-            self.add(State::Warning, text);
+            let text = match &*info.identity {
+                "files" => "the certificate ends soon: replace its file, tls.cert",
+                _ => "the certificate ends soon and was not renewed",
+            };
+            self.add(State::Warning, text.to_owned());
         }
     }
 }
@@ -120,6 +127,7 @@ mod tests {
         let lost = r#""results_dropped":0,"connection_since":"2026-12-01T00:00:00Z""#;
         let open = r#""results_dropped":0,"connection_since":"2026-12-01T00:00:00Z","connected_to":"[::1]:7443""#;
         let until = r#""certificate_not_before":"2026-12-01T00:00:00Z","certificate_not_after":"2026-12-09T00:00:00Z""#;
+        let years = r#""certificate_not_before":"2026-12-01T00:00:00Z","certificate_not_after":"2028-12-01T00:00:00Z""#;
         for (fields, now, state) in [
             (open.to_owned(), "2026-12-01T00:00:09Z", State::Ok),
             (lost.to_owned(), "2026-12-01T00:00:09Z", State::Warning),
@@ -127,6 +135,12 @@ mod tests {
             (format!("{open},{until}"), "2026-12-06T23:59:59Z", State::Ok),
             (format!("{open},{until}"), "2026-12-07T00:00:00Z", State::Warning),
             (format!("{open},{until}"), "2026-12-09T00:00:00Z", State::Critical),
+            (format!("{open},\"identity\":\"files\",{years}"), "2028-10-31T00:00:00Z", State::Ok),
+            (
+                format!("{open},\"identity\":\"files\",{years}"),
+                "2028-11-01T00:00:00Z",
+                State::Warning,
+            ),
             (format!("{open},\"identity\":\"enrolled\""), "2026-12-01T01:00:00Z", State::Ok),
             (format!("{open},\"identity\":\"pending\""), "2026-12-01T01:00:00Z", State::Warning),
             (format!("{open},\"identity\":\"refused\""), "2026-12-01T01:00:00Z", State::Critical),

@@ -85,6 +85,7 @@ fn hosts_and_labels_complete_from_the_controller_and_nothing_without_it() {
         };
         assert_eq!(ask("BasicAgentCtl host show w"), "web-1\n");
         assert_eq!(ask("BasicAgentCtl hosts -l env="), "env=prod\n");
+        assert_eq!(ask("BasicAgentCtl --host w"), "web-1\n");
     } else {
         eprintln!("SKIPPED (needs fish): its completions");
     }

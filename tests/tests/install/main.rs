@@ -20,27 +20,37 @@ const CRASHES: &str = "9.9.2";
 const OLD: &str = env!("CARGO_PKG_VERSION");
 
 /// Seconds that a new agent has to connect.
-const WINDOW: &str = "12";
+const WINDOW: &str = "8";
 
 const CTL: &str = "BasicAgentCtl --controller http://127.0.0.1:7480 \
                    --token-file /var/lib/basicagent-controller/token";
 
-/// Writes the folder that the tarball holds, of the built programs as this version, to
-/// `product/NAME`. An agent that crashes is one at every start but `--version`.
-fn tarball(scratch: &Scratch, name: &str, version: &str) {
-    let built = scratch.file("built");
-    fs::create_dir_all(&built).unwrap();
-    for program in ["BasicAgent", "boot", "BasicAgentCtl", "BasicAgentController", "libgetinfo_os.so"] {
-        let (from, to) = (binary(program), built.join(program));
+const PROGRAMS: [&str; 5] =
+    ["BasicAgent", "boot", "BasicAgentCtl", "BasicAgentController", "libgetinfo_os.so"];
+
+/// Copies the built programs without their symbols, which take most of their size, to `built`.
+fn strip(scratch: &Scratch) {
+    fs::create_dir_all(scratch.file("built")).unwrap();
+    for program in PROGRAMS {
+        let (from, to) = (binary(program), scratch.file("built").join(program));
         run(&["strip", "-o", to.to_str().unwrap(), from.to_str().unwrap()]);
     }
+}
+
+/// Writes the folder that the tarball holds, of the built programs as this version, to
+/// `product/NAME`. The agent of one of them ends with 1 at every start but for `--version`.
+fn tarball(scratch: &Scratch, name: &str, version: &str) {
+    let built = scratch.file("built");
     let agent = built.join("BasicAgent");
     if version == CRASHES {
-        let script = format!("#!/bin/sh\n[ \"$1\" != --version ] || exec echo BasicAgent {version}\nexit 1\n");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" != --version ] || exec echo BasicAgent {version}\nexit 1\n"
+        );
         fs::write(&agent, script).unwrap();
     } else {
         assert_eq!(version.len(), OLD.len(), "the version is patched in place");
-        fs::write(&agent, replaced(&fs::read(&agent).unwrap(), OLD, version)).unwrap();
+        let bytes = fs::read(&agent).unwrap();
+        fs::write(&agent, replaced(&bytes, OLD, version)).unwrap();
     }
     fs::set_permissions(&agent, Permissions::from_mode(0o755)).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/packages/tree");
@@ -88,11 +98,13 @@ fn join(system: &System) {
 
 #[test]
 fn install_sh_upgrades_and_puts_an_old_version_back_when_the_new_agent_does_not_connect() {
-    let test = "install_sh_upgrades_and_puts_an_old_version_back_when_the_new_agent_does_not_connect";
+    let test =
+        "install_sh_upgrades_and_puts_an_old_version_back_when_the_new_agent_does_not_connect";
     if !System::possible(test) {
         return;
     }
     let scratch = Scratch::new("install");
+    strip(&scratch);
     for (name, version) in [("old", OLD), ("new", NEW), ("crashes", CRASHES)] {
         tarball(&scratch, name, version);
     }

@@ -8,23 +8,23 @@ use std::process::{Child, Command, Stdio};
 
 /// What a command in the system printed, and its exit status.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Standard output and standard error.
-    pub text: String,
+    pub(crate) text: String,
     /// The exit status, or `None` for a signal.
-    pub status: Option<i32>,
+    pub(crate) status: Option<i32>,
 }
 
 /// A running system; it ends with everything in it when it is dropped.
 #[derive(Debug)]
-pub struct System {
+pub(crate) struct System {
     unshare: Child,
     init: u32,
 }
 
 impl System {
     /// Returns whether this machine can boot one; if not, prints that the test is skipped.
-    pub fn possible(test: &str) -> bool {
+    pub(crate) fn possible(test: &str) -> bool {
         let overlay = fs::read_to_string("/proc/filesystems").expect("/proc is mounted");
         let tools = Path::new("/lib/systemd/systemd").exists()
             && Path::new("/usr/bin/systemctl").exists()
@@ -36,7 +36,7 @@ impl System {
     }
 
     /// Boots a system that has the folder `product` of `scratch` as `/product`.
-    pub fn boot(scratch: &Scratch) -> Self {
+    pub(crate) fn boot(scratch: &Scratch) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install/boot");
         let log = fs::File::create(scratch.file("console")).expect("our folder");
         let unshare = Command::new(script)
@@ -65,7 +65,7 @@ impl System {
     }
 
     /// Runs a script in the system as root.
-    pub fn sh(&self, script: &str) -> Output {
+    pub(crate) fn sh(&self, script: &str) -> Output {
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let output = Command::new("nsenter")
             .args(["-t", &self.init.to_string(), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w"])
@@ -79,7 +79,7 @@ impl System {
     }
 
     /// Runs a script in the system that must succeed; returns what it printed.
-    pub fn must(&self, script: &str) -> String {
+    pub(crate) fn must(&self, script: &str) -> String {
         let output = self.sh(script);
         assert_eq!(output.status, Some(0), "{script}: {}", output.text);
         output.text

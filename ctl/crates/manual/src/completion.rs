@@ -35,7 +35,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
         let command = hinted(&program.command, &[], &[]).disable_help_subcommand(true);
         let bash = script(Bash, &command, &name);
         let zsh = script(Zsh, &command, &name);
-        let fish = script(Fish, &command, &name);
+        let fish = with_values_of_flags(&script(Fish, &command, &name));
         let (bash, zsh, fish) = match name.as_str() {
             CTL => {
                 (dynamic_bash(&bash, &command), dynamic_zsh(&zsh), dynamic_fish(&fish, &command))
@@ -127,6 +127,16 @@ fn dynamic_zsh(script: &str) -> String {
     // zsh runs the end of the file, so our functions stand before it.
     let (head, body) = script.split_once("\n\n").expect("the script begins with #compdef");
     format!("{head}\n\n{ZSH}\n{body}")
+}
+
+/// Lets fish complete the value of a flag that stands before the subcommand: clap's script finds a
+/// line wrong that ends with a flag without its value, and offers files.
+fn with_values_of_flags(script: &str) -> String {
+    let Some(parse) = script.lines().find(|line| line.contains("argparse -s")) else {
+        return script.to_owned();
+    };
+    let again = format!("{parse}\n    or begin\n        set -e cmd[-1]\n    {parse}\n    end\n");
+    script.replacen(&format!("{parse}\n"), &again, 1)
 }
 
 fn dynamic_fish(script: &str, command: &Command) -> String {
