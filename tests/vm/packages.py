@@ -34,7 +34,7 @@ def join_line(guest):
 
 def online(guest, wait=60):
     """Waits until the host is online; returns its id, or nothing."""
-    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name", wait=wait).strip()
+    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name 2>/dev/null", wait=wait).strip()
 
 
 def repository(packages, folder):

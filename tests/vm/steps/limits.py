@@ -6,6 +6,7 @@ agent's own cgroup has processes under systemd before 254 (there basicagent-comm
 cgroups), without Delegate, in a scope, and at the root of a container's cgroup namespace.
 """
 
+MINUTES = 2
 SUITES = ["bookworm", "trixie"]
 
 LIMITS = {"memory": 64 << 20, "cpu": 50, "pids": 40}

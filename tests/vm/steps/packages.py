@@ -10,6 +10,7 @@ import time
 from packages import BUILT, GOOD, join_line, online, start_controller
 
 PACKAGES = True
+MINUTES = 3
 SUITES = ["bookworm", "trixie"]
 
 TASKS = 100

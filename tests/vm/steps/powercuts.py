@@ -14,6 +14,7 @@ import time
 
 from packages import TOKEN, join_line, online, start_controller
 
+MINUTES = 4
 CUTS = int(os.environ.get("CUTS", "5"))
 WITHIN = float(os.environ.get("WITHIN", "inf"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1000000)))

@@ -5,6 +5,7 @@ import re
 from packages import BUILT, CRASHES, CTL, GOOD, MUTE, join_line, online, start_controller
 
 PACKAGES = True
+MINUTES = 5
 
 INSTALLED = "dpkg-query -W -f '${Version}' basicagent"
 
