@@ -182,7 +182,7 @@ def judge(guest, host, cuts):
     before, seen = accepted - new, read(guest)
     started, ended = set(seen["started"]), set(seen["ended"])
     interrupted = [task for task in before if results.get(task) == 3035]
-    print(f"        {cuts} cuts: {len(before)} tasks accepted, {len(interrupted)} of them interrupted (3035), "
+    print(f"        {text(guest).count(CUT)} cuts: {len(before)} tasks accepted, {len(interrupted)} of them interrupted (3035), "
           f"{len(set(seen['sent']) - set(seen['accepted']))} under way at a cut")
     guest.check(before, "tasks are accepted")
     guest.check(not seen["rejected"], "no task is rejected", seen["rejected"][:5])
