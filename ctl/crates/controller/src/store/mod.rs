@@ -26,6 +26,9 @@ mod host_requests;
 mod hosts;
 mod idempotency;
 mod judged;
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "measurements print their figures")]
+mod measure;
 mod people;
 #[allow(dead_code, reason = "its last traits are being written")]
 mod postgres;

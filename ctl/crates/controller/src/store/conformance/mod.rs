@@ -180,6 +180,7 @@ macro_rules! suite {
             a_reply_is_kept_as_the_result_of_its_target,
             targets_are_found_by_state_stage_and_output_in_pages,
             changes_follow_a_cursor_and_are_published,
+            a_follower_misses_nothing_while_several_runs_go_on,
         );
     };
     (@trend $database:ident) => {

@@ -1,13 +1,15 @@
 //! Targets of runs: what every store must do with them.
 
-use super::Database;
 use super::results::Sender;
-use super::runs::{applied, ended, equation, event, go};
-use crate::store::{MoveTo, TargetQuery};
+use super::runs::{NOW, applied, ended, equation, event, go};
+use super::{Close, Database};
+use crate::store::{MoveTo, Results, RunRow, Runs, TargetMove, TargetQuery};
 use fleet::run::{End, EndState, TargetState, task_id};
+use test_support::DEADLINE;
+use tokio::sync::broadcast::error::RecvError;
 
 pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_stores_it<
-    D: Database<Store = dyn super::Store>,
+    D: Database<Store: Results + Runs + Close>,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -35,7 +37,7 @@ pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_s
 }
 
 pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<
-    D: Database<Store = dyn super::Store>,
+    D: Database<Store: Results + Runs + Close>,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -49,7 +51,7 @@ pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<
 }
 
 pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<
-    D: Database<Store = dyn super::Store>,
+    D: Database<Store: Results + Runs + Close>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -69,7 +71,7 @@ pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<
 }
 
 pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pages<
-    D: Database<Store = dyn super::Store>,
+    D: Database<Store: Results + Runs + Close>,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -100,7 +102,7 @@ pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pag
 }
 
 pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<
-    D: Database<Store = dyn super::Store>,
+    D: Database<Store: Results + Runs + Close>,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -131,5 +133,56 @@ pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<
     let store = database.open().await;
     go(&*store, &run, 1, MoveTo::Running).await;
     assert!(store.changes("r", seen[1].change, 9).await.unwrap().len() == 1);
+    store.close().await;
+}
+
+pub(in crate::store) async fn a_follower_misses_nothing_while_several_runs_go_on<
+    D: Database<Store: Results + Runs + Close>,
+>() {
+    const HOSTS: u32 = 60;
+    let database = D::create().await;
+    let store = &*database.open().await;
+    let hosts: Vec<String> = (0..HOSTS).map(|number| format!("h{number}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut runs = Vec::new();
+    for id in ["r0", "r1", "r2"] {
+        runs.push(applied(store, id, &hosts).await);
+    }
+    let send = async |run: &RunRow| {
+        for first in (0..HOSTS).step_by(7) {
+            let part = (first..HOSTS).take(7);
+            let sent = |position| TargetMove { run: run.number, position, to: MoveTo::Sent };
+            store.move_targets(part.map(sent).collect(), NOW).await.unwrap();
+        }
+    };
+    let report = async |run: &RunRow| {
+        let mut sender = Sender::new();
+        for host in hosts.iter().rev() {
+            sender.store(store, host, &task_id(&run.id), &event(0, host)).await;
+        }
+    };
+    // Reads behind its cursor only, until every target has ended.
+    let follow = async |run: &RunRow| {
+        let (mut after, mut ended, mut news) = (0, 0, store.run_changes());
+        while ended < HOSTS {
+            let page = store.changes(&run.id, after, 9).await.unwrap();
+            for target in &page {
+                assert!(target.change > after);
+                after = target.change;
+                ended += u32::from(target.state.end().is_some());
+            }
+            if page.len() == 9 || ended == HOSTS {
+                continue;
+            }
+            // One that lags looks, too.
+            assert_ne!(news.recv().await, Err(RecvError::Closed));
+        }
+    };
+    let all = runs.iter().map(async |run| tokio::join!(send(run), report(run), follow(run)));
+    let waited = tokio::time::timeout(DEADLINE, futures_util::future::join_all(all)).await;
+    assert!(waited.is_ok(), "a follower waits for a change that it has missed");
+    for run in &runs {
+        assert_eq!(equation(store, &run.id).await, format!("{HOSTS} = {HOSTS} succeeded"));
+    }
     store.close().await;
 }

@@ -30,6 +30,16 @@ pub(super) fn digest(row: &Row, column: usize) -> Result<Digest, DbError> {
     bytes.map(Digest::from_bytes).map_err(|_| unreadable(row, column, "not 32 bytes"))
 }
 
+/// Reads a number of a column `integer`.
+pub(super) fn number<T>(row: &Row, column: usize) -> Result<T, DbError>
+where
+    T: TryFrom<i32>,
+    T::Error: std::fmt::Display,
+{
+    let number: i32 = row.try_get(column)?;
+    number.try_into().map_err(|error: T::Error| unreadable(row, column, &error.to_string()))
+}
+
 /// Reads a count, which is never negative.
 pub(super) fn count(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(row.try_get::<_, i64>(column)?.unsigned_abs())

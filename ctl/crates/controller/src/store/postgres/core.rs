@@ -7,7 +7,7 @@ use super::error::{DbError, Failure};
 use super::hold::Hold;
 use super::pool::Pool;
 use super::sql::Sql;
-use super::{column, params, usage};
+use super::{column, params, schedules, usage};
 use crate::store::effects::Effects;
 use crate::store::health::Health;
 use crate::store::judged::Judged;
@@ -77,7 +77,8 @@ impl Core {
     pub(super) async fn start(&self, epoch: i64) -> Result<(), DbError> {
         let sql = self.pool.get().await?;
         let publishing = self.publishing.lock().await;
-        self.published.start(counts(&sql).await?, 0, 0);
+        let schedules = schedules::generation(&sql).await?;
+        self.published.start(counts(&sql).await?, 0, schedules);
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();

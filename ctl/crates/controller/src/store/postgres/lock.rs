@@ -3,9 +3,9 @@
 //!
 //! A transaction takes locks of rows first, then these in the order of [`Lock`], so that no two
 //! transactions wait for each other. A lock ends with its transaction. Logs that are read behind a
-//! cursor (results, changes of targets) take theirs before the next number: otherwise a row with a
-//! smaller number could become visible after its readers have passed it. The audit log's lock is its
-//! row `event_chain`, which comes last.
+//! cursor take theirs before the next number: otherwise a row with a smaller number could become
+//! visible after its readers have passed it. Two logs have a row for that, which comes after the named
+//! locks: the changes of runs and targets `target_changes`, then the audit log `event_chain`.
 
 use super::error::DbError;
 use super::params;
@@ -35,16 +35,8 @@ pub(super) enum Lock {
     BannedKeys = 12,
     /// Budgets.
     Budgets = 20,
-    /// The set of schedules.
-    Schedules = 21,
-    /// Facts of all hosts.
-    Facts = 22,
-    /// Runs and their number.
-    Runs = 23,
     /// The next number of a result.
     Results = 30,
-    /// The next number of a change of a target or run.
-    TargetChanges = 31,
 }
 
 impl Lock {

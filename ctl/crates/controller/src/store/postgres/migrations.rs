@@ -16,6 +16,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__core", include_str!("migrations/V1__core.sql")),
     ("V2__hosts", include_str!("migrations/V2__hosts.sql")),
     ("V3__people", include_str!("migrations/V3__people.sql")),
+    ("V101__runs", include_str!("migrations/V101__runs.sql")),
+    ("V102__facts", include_str!("migrations/V102__facts.sql")),
+    ("V103__schedules", include_str!("migrations/V103__schedules.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -25,7 +25,10 @@ mod password;
 mod plan;
 mod pool;
 mod results;
+mod runs;
+mod schedules;
 mod sql;
+mod text;
 mod tls;
 mod usage;
 mod writer;
@@ -80,7 +83,8 @@ impl PostgresStore {
         let clock = Self::end_the_last_run(&core).await.map_err(unreadable)?;
         let (queue, queued) = unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let writer = tokio::spawn(Writer::new(Arc::clone(&core), queued, clock).run());
+        let writer = Writer::new(Arc::clone(&core), queued, clock).begin().await;
+        let writer = tokio::spawn(writer.run());
         let keeper = tokio::spawn(hold::keep(Arc::downgrade(&core), session, stopped));
         Ok(Self {
             core,

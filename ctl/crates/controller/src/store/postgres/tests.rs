@@ -38,4 +38,4 @@ impl Database for Shared {
     }
 }
 
-conformance::suite!(Shared: results, idempotency);
+conformance::suite!(Shared: results, idempotency, runs, targets);

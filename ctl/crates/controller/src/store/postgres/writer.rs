@@ -76,6 +76,12 @@ impl Writer {
         }
     }
 
+    /// Deletes some of what is too old before anybody changes anything.
+    pub(super) async fn begin(mut self) -> Self {
+        self.sweep(SystemTime::now()).await;
+        self
+    }
+
     /// Works until the store closes.
     pub(super) async fn run(mut self) {
         loop {

@@ -6,6 +6,7 @@ use crate::store::postgres::change::Transaction;
 use crate::store::postgres::core::Core;
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::lock::Lock;
+use crate::store::postgres::runs::{self, Told};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{column, params, usage};
 use crate::store::usage::Usage;
@@ -76,8 +77,16 @@ pub(super) async fn store(
         let changes = count(core, items, &new);
         let changes: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
         usage::write(sql, &changes).await?;
+        let told: Vec<Told<'_>> = places.iter().map(|place| told(items, &new, *place)).collect();
+        runs::arrived(transaction, &told, received).await?;
     }
     Ok(fates)
+}
+
+/// Returns a result as the run needs it that it may belong to.
+fn told<'a>(items: &[Item<'a>], new: &HashMap<usize, i64>, place: usize) -> Told<'a> {
+    let Item { key: (host, task, digest), event, .. } = items[place];
+    Told { host, task, event, digest, sequence: new.get(&place).copied() }
 }
 
 /// Says which results there is room for, if those that are `known` are there already and all others

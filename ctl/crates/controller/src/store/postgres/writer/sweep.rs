@@ -5,7 +5,7 @@ use crate::store::clock::{Clock, Verdict};
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::core::Core;
 use crate::store::postgres::lock::Lock;
-use crate::store::postgres::{clock, column, params, usage};
+use crate::store::postgres::{clock, column, params, runs, schedules, usage};
 use crate::store::usage::Usage;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -83,7 +83,12 @@ async fn some(
         return Ok(false);
     }
     let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
-    results(core, transaction, before(core.bounds.keep)).await
+    let mut more = results(core, transaction, before(core.bounds.keep)).await?;
+    let (at, most_targets) = (milliseconds(now), core.bounds.most_targets());
+    more |= schedules::delete_old(&transaction.sql, at).await?;
+    // Last: whoever changes a run or a target waits for it.
+    more |= runs::delete_old(transaction, at, before(core.bounds.keep_runs), most_targets).await?;
+    Ok(more)
 }
 
 /// Deletes some results; returns whether there may be more.
