@@ -58,9 +58,9 @@ demo: build
 test-deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    ! { command -v ip && command -v unshare && command -v setpriv && command -v mount && command -v ps && \
-	    command -v openssl && command -v sqlite3 && command -v curl && command -v jq; } >/dev/null; then \
-	    apt-get update -q && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends iproute2 util-linux mount procps openssl sqlite3 curl jq; \
+	    command -v openssl && command -v sqlite3 && command -v curl && command -v jq && command -v strip && command -v systemctl; } >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+	        iproute2 util-linux mount procps openssl sqlite3 curl jq binutils systemd; \
 	fi
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    ! { command -v chromium && command -v chromedriver; } >/dev/null; then \

@@ -64,6 +64,58 @@ fn the_agent_reports_everything_at_once_with_file_and_line() {
 }
 
 #[test]
+fn the_agent_reports_places_that_cannot_be_used_and_names_that_no_one_has() {
+    let scratch = Scratch::new("check-config");
+    let at = |name: &str| scratch.file(name).display().to_string();
+    let pki = Pki::new();
+    scratch.write("ca.pem", pki.ca());
+    pki.sign(&["host-1"]).write(&scratch, "agent");
+    std::fs::create_dir(scratch.file("folder")).unwrap();
+    scratch.write("cron.d/zone", "CRON_TZ=Mars/Base\n0 0 0 * * * root true\n");
+    scratch.write("file", "");
+    let check_with = |policy: &str, state: &str| {
+        let config = format!(
+            "host_id = 'host-1'\nstate_dir = '{}'\nrun_dir = '/run/{}'\npolicy = '{}'\n\
+             max_message = '1M'\n[cron]\ndir = '{}'\n[log]\nfile = '{}'\n\
+             [tls]\nca = '{}'\ncert = '{}'\nkey = '{}'\n",
+            at(state),
+            "x".repeat(100),
+            at(policy),
+            at("cron.d"),
+            at("folder"),
+            at("ca.pem"),
+            at("agent.pem"),
+            at("agent.key")
+        );
+        let config = scratch.write("agent.toml", config).display().to_string();
+        check("BasicAgent", &["--config", &config])
+    };
+    let (status, errors) = check_with("missing.toml", "file");
+    assert_eq!(status, Some(2), "{errors}");
+    for place in [
+        "agent.toml:2: state_dir: the agent cannot write to ",
+        "agent.toml:3: run_dir: /run/xxx",
+        "agent.toml:4: policy: ",
+        "agent.toml:5: invalid type: string \"1M\", expected a whole number",
+        "cron.d/zone:2: time zone \"Mars/Base\"",
+        "agent.toml:9: log.file: ",
+    ] {
+        let is_there = errors.lines().any(|line| line.contains(place));
+        assert!(is_there, "{place} is missing in:\n{errors}");
+    }
+    // An empty policy allows everything, which its author may not have meant.
+    scratch.write("policy.toml", "# rules to come\n");
+    let (_, errors) = check_with("policy.toml", "state");
+    assert!(errors.contains("policy.toml: it has neither a default nor rules"), "{errors}");
+    scratch.write(
+        "policy.toml",
+        "default = 'deny'\n[[rule]]\nname = 'r'\naction = 'allow'\nmethods = ['sync.bsh']\n",
+    );
+    let (_, errors) = check_with("policy.toml", "state");
+    assert!(errors.contains("policy.toml:5: unknown method sync.bsh"), "{errors}");
+}
+
+#[test]
 fn the_controller_reports_everything_at_once_and_makes_nothing() {
     let scratch = Scratch::new("check-config");
     let at = |name: &str| scratch.file(name).display().to_string();

@@ -7,7 +7,8 @@ use std::ops::Range;
 /// Faults that are looked for in one text.
 const MAX_FAULTS: usize = 64;
 
-const NUMBER: &str = "a whole number";
+/// What an unsigned type takes, in words of ours.
+const NUMBER: &str = "a whole number from 0";
 
 /// A fault of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ fn plain(error: &str) -> String {
         ("usize", NUMBER),
         ("u64", NUMBER),
         ("u32", NUMBER),
-        ("i64", NUMBER),
+        ("i64", "a whole number"),
     ] {
         if let Some(head) = text.strip_suffix(rust) {
             text = format!("{head}{word}");
