@@ -85,7 +85,8 @@ fn hosts_and_labels_complete_from_the_controller_and_nothing_without_it() {
         };
         assert_eq!(ask("BasicAgentCtl host show w"), "web-1\n");
         assert_eq!(ask("BasicAgentCtl hosts -l env="), "env=prod\n");
-        assert_eq!(ask("BasicAgentCtl --host w"), "web-1\n");
+        // Of a flag's value, fish shows the flag's description too.
+        assert_eq!(ask("BasicAgentCtl --host w").split('\t').next(), Some("web-1"));
     } else {
         eprintln!("SKIPPED (needs fish): its completions");
     }
