@@ -156,7 +156,7 @@ bench-peers: build
 
 bench-store:
 	$(CARGO) test --release --locked -p controller --lib store::sqlite::measure -- \
-	    --ignored --nocapture --test-threads=1
+	    store::postgres::measure --ignored --nocapture --test-threads=1
 
 # This machine's own answers, of which the facts of a fleet are made.
 define own-facts

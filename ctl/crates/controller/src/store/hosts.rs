@@ -7,13 +7,14 @@
 use super::{Admission, EnrollRequest, NewChannel, RecoverRequest, RenewRequest, StoreError};
 use async_trait::async_trait;
 use controller_api::Departure;
+use fleet::audit::Event;
 use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
 use fleet::{
     HostRecord, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, Selector,
     TokenId, UnixMillis,
 };
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -228,6 +229,70 @@ pub(crate) const MAX_HOSTS: u64 = 1_000_000;
 
 /// Keys that are banned, in all.
 pub(crate) const MAX_BANNED_KEYS: u64 = 100_000;
+
+/// How long the key of a removed host is known: longer than any certificate lives.
+pub(in crate::store) const REMOVED_KEPT: UnixMillis = 40 * fleet::DAY;
+
+/// Keys of removed hosts; beyond them, the oldest are forgotten.
+pub(in crate::store) const MAX_REMOVED: i64 = 100_000;
+
+/// How long a host without a certificate waits for approval.
+pub(in crate::store) const PENDING_KEPT: UnixMillis = 30 * fleet::DAY;
+
+/// Makes the error where there are [`MAX_HOSTS`].
+pub(in crate::store) fn too_many_hosts() -> StoreError {
+    StoreError::Conflict(format!(
+        "there are {MAX_HOSTS} hosts, as many as one controller keeps; remove some"
+    ))
+}
+
+/// Makes the error where [`MAX_BANNED_KEYS`] are banned.
+pub(in crate::store) fn too_many_banned() -> StoreError {
+    StoreError::Conflict(format!(
+        "{MAX_BANNED_KEYS} keys are banned, as many as the controller keeps; remove the host \
+         instead, and rotate the CA so that old certificates end"
+    ))
+}
+
+/// Makes the error of a host that would have more than [`fleet::MAX_LABELS`].
+pub(in crate::store) fn too_many_labels(host: &str) -> StoreError {
+    let most = fleet::MAX_LABELS;
+    StoreError::Conflict(format!(
+        "host \"{host}\" would have more than {most} labels; remove some first"
+    ))
+}
+
+/// Returns the name of a label's source in the database.
+pub(in crate::store) const fn source_name(source: LabelSource) -> &'static str {
+    match source {
+        LabelSource::Fact => "fact",
+        LabelSource::Token => "token",
+        LabelSource::Operator => "operator",
+    }
+}
+
+/// Returns the source of that name.
+pub(in crate::store) fn source_named(name: &str) -> Option<LabelSource> {
+    [LabelSource::Fact, LabelSource::Token, LabelSource::Operator]
+        .into_iter()
+        .find(|source| source_name(*source) == name)
+}
+
+/// Makes the event of something that a host has caused, from this address.
+pub(in crate::store) fn host_event(
+    action: &str,
+    host: &str,
+    source: IpAddr,
+    detail: Option<String>,
+) -> Event {
+    Event {
+        actor: format!("host:{host}"),
+        source: Some(source.to_string()),
+        action: action.to_owned(),
+        hosts: vec![host.to_owned()],
+        detail,
+    }
+}
 
 /// A change of a host's standing, for its live channels.
 #[derive(Clone, Debug, PartialEq, Eq)]

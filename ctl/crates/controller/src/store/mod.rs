@@ -10,11 +10,13 @@
 //! Times are milliseconds since 1970, UTC, and come from the caller.
 
 mod arrival;
+mod audit_line;
 mod backlog;
 mod bounds;
 mod clock;
 #[cfg(test)]
 mod conformance;
+mod document;
 mod documents;
 mod effects;
 mod error;
@@ -42,6 +44,7 @@ mod steps;
 mod targets;
 mod tokens;
 mod trend;
+mod unwritten;
 mod usage;
 mod watch;
 

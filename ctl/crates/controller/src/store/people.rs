@@ -178,6 +178,9 @@ pub(crate) const MAX_ROLES: u64 = 1_000;
 /// API tokens of one operator.
 pub(crate) const MAX_API_TOKENS: u64 = 100;
 
+/// How long an API token that has expired stays in lists.
+pub(in crate::store) const API_TOKEN_KEPT: UnixMillis = 90 * fleet::DAY;
+
 /// Sessions of one operator.
 pub(crate) const MAX_SESSIONS: u64 = 100;
 
@@ -279,6 +282,53 @@ pub(crate) struct LoginLinkRow {
     pub(crate) operator: String,
     /// The end of its validity.
     pub(crate) expires_at: UnixMillis,
+}
+
+impl OperatorRow {
+    /// Makes the error of an operator whose name is taken.
+    pub(in crate::store) fn taken(&self) -> StoreError {
+        StoreError::Conflict(format!("operator \"{}\" exists already", self.name))
+    }
+
+    /// Makes the error where there are [`MAX_OPERATORS`].
+    pub(in crate::store) fn too_many() -> StoreError {
+        StoreError::Conflict(format!("there are {MAX_OPERATORS} operators; delete some first"))
+    }
+}
+
+impl LastAdmin {
+    /// Makes the error of a change after which nobody may manage operators.
+    pub(in crate::store) fn would_go() -> StoreError {
+        StoreError::Conflict(
+            "nobody would be left who may manage operators; give that right to another operator \
+             first"
+                .to_owned(),
+        )
+    }
+}
+
+impl RoleRow {
+    /// Makes the error where there are [`MAX_ROLES`].
+    pub(in crate::store) fn too_many() -> StoreError {
+        StoreError::Conflict(format!("there are {MAX_ROLES} own roles; delete some first"))
+    }
+
+    /// Makes the error of deleting a role that an operator has.
+    pub(in crate::store) fn in_use(name: &str, holder: &str) -> StoreError {
+        StoreError::Conflict(format!(
+            "operator \"{holder}\" has the role \"{name}\"; take it away first"
+        ))
+    }
+}
+
+impl NewApiToken {
+    /// Makes the error where the operator has [`MAX_API_TOKENS`].
+    pub(in crate::store) fn too_many(&self) -> StoreError {
+        StoreError::Conflict(format!(
+            "operator \"{}\" has {MAX_API_TOKENS} API tokens; delete some first",
+            self.token.operator
+        ))
+    }
 }
 
 impl fmt::Debug for OperatorRow {

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
-use fleet::{Digest, JoinTerms, TokenId, UnixMillis};
+use fleet::{Digest, JoinState, JoinTerms, TokenId, UnixMillis};
 use std::fmt;
 
 /// The join tokens that admit hosts.
@@ -38,6 +38,9 @@ pub(crate) trait JoinTokens {
         now: UnixMillis,
     ) -> Result<Vec<String>, StoreError>;
 }
+
+/// How long a token that has ended stays in lists.
+pub(in crate::store) const TOKEN_KEPT: UnixMillis = 90 * fleet::DAY;
 
 /// Join tokens in all, until those that ended more than 90 days ago are deleted.
 pub(crate) const MAX_TOKENS: u64 = 10_000;
@@ -76,6 +79,47 @@ pub(crate) struct TokenRow {
     pub(crate) created_by: String,
     /// When it was created.
     pub(crate) created_at: UnixMillis,
+}
+
+/// What an enrollment needs of a token.
+pub(in crate::store) struct Admitting {
+    /// SHA-256 of the secret.
+    pub(in crate::store) secret: Digest,
+    /// Its terms.
+    pub(in crate::store) terms: JoinTerms,
+    /// Its state.
+    pub(in crate::store) state: JoinState,
+}
+
+impl NewToken {
+    /// Returns the token as it is stored.
+    pub(in crate::store) fn row(&self) -> TokenRow {
+        TokenRow {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            terms: self.terms.clone(),
+            uses: 0,
+            revoked_at: None,
+            created_by: self.created_by.clone(),
+            created_at: self.now,
+        }
+    }
+
+    /// Makes the error of a token whose id is taken.
+    pub(in crate::store) fn taken(&self) -> StoreError {
+        StoreError::Conflict(format!(
+            "a join token with the id {} exists already; make another one",
+            self.id
+        ))
+    }
+
+    /// Makes the error where there are [`MAX_TOKENS`].
+    pub(in crate::store) fn too_many() -> StoreError {
+        StoreError::Conflict(format!(
+            "there are {MAX_TOKENS} join tokens; a token is deleted 90 days after it ended, so \
+             revoke those that are not needed, or let one token admit more hosts"
+        ))
+    }
 }
 
 impl fmt::Debug for NewToken {

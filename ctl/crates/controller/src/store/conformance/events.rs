@@ -1,8 +1,8 @@
 //! The audit log: what every store must do with it.
 
-use super::Database;
 use super::hosts::NOW;
-use crate::store::{EventQuery, EventRow, MAX_EVENT_BYTES, Store, StoreError};
+use super::{Close as _, Database, Part};
+use crate::store::{EventQuery, EventRow, Events as _, MAX_EVENT_BYTES, StoreError};
 use fleet::audit::{Event, Outcome};
 use test_support::DEADLINE;
 use tokio::time::timeout;
@@ -17,12 +17,12 @@ fn event(actor: &str, action: &str, hosts: &[&str]) -> Event {
     }
 }
 
-async fn page(store: &dyn Store, query: EventQuery) -> Vec<EventRow> {
+async fn page(store: &(impl Part + ?Sized), query: EventQuery) -> Vec<EventRow> {
     store.events(EventQuery { limit: 100, ..query }).await.unwrap()
 }
 
 pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -50,7 +50,7 @@ pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
 }
 
 pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -72,7 +72,7 @@ pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<
 }
 
 pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -132,7 +132,7 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
     store.close().await;
 }
 
-pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store = dyn Store>>() {
+pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store: Part>>() {
     let database = D::create().await;
     let store = database.open().await;
     for time in [5, 5, 6, 8] {
@@ -163,9 +163,7 @@ pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store =
     store.close().await;
 }
 
-pub(in crate::store) async fn an_event_that_is_too_large_is_refused<
-    D: Database<Store = dyn Store>,
->() {
+pub(in crate::store) async fn an_event_that_is_too_large_is_refused<D: Database<Store: Part>>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut large = event("anna", "hosts.ban", &[]);

@@ -17,7 +17,7 @@ pub(super) mod targets;
 pub(super) mod tokens;
 pub(super) mod trend;
 
-use super::Store;
+use super::{Events, Hosts, Idempotency, JoinTokens, People, Results, Store};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) const HOST_BYTES: u64 = 32 << 20;
 /// A database of one test.
 pub(super) trait Database {
     /// The store over it.
-    type Store: Send + Sync + ?Sized;
+    type Store: Send + Sync + ?Sized + 'static;
 
     /// Returns whether such a database can be had here; prints that the test is skipped if not.
     fn is_here() -> bool {
@@ -53,6 +53,17 @@ impl<S: Store + ?Sized> Close for S {
     async fn close(&self) {
         Store::close(self).await;
     }
+}
+
+/// The traits of a store that has no runs, facts and schedules yet.
+pub(super) trait Part:
+    Results + Hosts + JoinTokens + People + Events + Idempotency + Close + Send + Sync
+{
+}
+
+impl<S> Part for S where
+    S: Results + Hosts + JoinTokens + People + Events + Idempotency + Close + Send + Sync + ?Sized
+{
 }
 
 /// Runs every test of the suite on a [`Database`], or those of some of its modules.

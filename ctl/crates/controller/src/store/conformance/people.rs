@@ -1,10 +1,10 @@
 //! Operators, roles, API tokens and sessions: what every store must do with them.
 
-use super::Database;
 use super::hosts::NOW;
+use super::{Close as _, Database, Part};
 use crate::store::{
     ApiTokenRow, LastAdmin, LoginLinkRow, MAX_API_TOKENS, MAX_LOGIN_LINKS, MAX_SESSIONS,
-    NewApiToken, OperatorChange, OperatorRow, RoleRow, SessionRow, Store, StoreError,
+    NewApiToken, OperatorChange, OperatorRow, People as _, RoleRow, SessionRow, StoreError,
 };
 use fleet::Digest;
 
@@ -47,14 +47,14 @@ fn api_token(name: &str, number: u64) -> NewApiToken {
     NewApiToken { digest: Digest::of(&number.to_be_bytes()), token }
 }
 
-async fn with_anna<D: Database<Store = dyn Store>>() -> (D, std::sync::Arc<dyn Store>) {
+async fn with_anna<D: Database<Store: Part>>() -> (D, std::sync::Arc<D::Store>) {
     let database = D::create().await;
     let store = database.open().await;
     store.create_operator(operator("anna", &["admin", "viewer"])).await.unwrap();
     (database, store)
 }
 
-pub(in crate::store) async fn operators_are_kept_by_name<D: Database<Store = dyn Store>>() {
+pub(in crate::store) async fn operators_are_kept_by_name<D: Database<Store: Part>>() {
     let (database, store) = with_anna::<D>().await;
     let taken = store.create_operator(operator("anna", &[])).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
@@ -88,9 +88,7 @@ pub(in crate::store) async fn operators_are_kept_by_name<D: Database<Store = dyn
     store.close().await;
 }
 
-pub(in crate::store) async fn the_last_who_may_manage_operators_stays<
-    D: Database<Store = dyn Store>,
->() {
+pub(in crate::store) async fn the_last_who_may_manage_operators_stays<D: Database<Store: Part>>() {
     let (_database, store) = with_anna::<D>().await;
     store.create_operator(operator("bert", &["viewer"])).await.unwrap();
     let fewer = OperatorChange { roles: Some(Vec::new()), ..Default::default() };
@@ -111,7 +109,7 @@ pub(in crate::store) async fn the_last_who_may_manage_operators_stays<
 }
 
 pub(in crate::store) async fn an_own_role_is_replaced_and_kept_while_somebody_has_it<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let (_database, store) = with_anna::<D>().await;
     let role =
@@ -129,7 +127,7 @@ pub(in crate::store) async fn an_own_role_is_replaced_and_kept_while_somebody_ha
 }
 
 pub(in crate::store) async fn an_api_token_is_good_until_it_ends_or_its_operator_does<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let (_database, store) = with_anna::<D>().await;
     let digest = |number: u64| Digest::of(&number.to_be_bytes());
@@ -162,7 +160,7 @@ pub(in crate::store) async fn an_api_token_is_good_until_it_ends_or_its_operator
 }
 
 pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let (_database, store) = with_anna::<D>().await;
     for number in 0..=MAX_SESSIONS {
@@ -189,7 +187,7 @@ pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<
 }
 
 pub(in crate::store) async fn all_sessions_and_links_of_one_operator_end_together<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let (_database, store) = with_anna::<D>().await;
     store.create_operator(operator("bert", &["viewer"])).await.unwrap();
@@ -224,7 +222,7 @@ fn login_link(name: &str, number: u64) -> LoginLinkRow {
 }
 
 pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_restart<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part>,
 >() {
     let (database, store) = with_anna::<D>().await;
     for number in 0..=MAX_LOGIN_LINKS {
@@ -256,9 +254,7 @@ pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_resta
     store.close().await;
 }
 
-pub(in crate::store) async fn the_link_of_the_first_start_is_good_once<
-    D: Database<Store = dyn Store>,
->() {
+pub(in crate::store) async fn the_link_of_the_first_start_is_good_once<D: Database<Store: Part>>() {
     let database = D::create().await;
     let store = database.open().await;
     let (good, wrong) = (Digest::of(b"good"), Digest::of(b"wrong"));

@@ -7,18 +7,19 @@ use super::error::{DbError, Failure};
 use super::hold::Hold;
 use super::pool::Pool;
 use super::sql::Sql;
-use super::{column, params, schedules, usage};
+use super::{column, events, hosts, params, schedules, usage};
 use crate::store::effects::Effects;
 use crate::store::health::Health;
 use crate::store::judged::Judged;
 use crate::store::published::Published;
+use crate::store::unwritten::Unwritten;
 use crate::store::usage::Usage;
 use crate::store::watch::Watches;
-use crate::store::{Bounds, HostCounts, StoreError};
+use crate::store::{Bounds, HostCounts, NewChannel, StandingChange, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 /// Changes that may run or wait for a connection; further ones wait before they begin.
@@ -43,6 +44,12 @@ pub(super) struct Core {
     pub(super) published: Published,
     pub(super) watches: Arc<Watches>,
     pub(super) judged: Judged,
+    /// What hosts said, on its way to the database.
+    pub(super) unwritten: Unwritten,
+    /// Something was noted there after a time in which nothing was.
+    pub(super) presence_noted: Arc<Notify>,
+    /// Held while presence is written.
+    pub(super) writing_presence: tokio::sync::Mutex<()>,
     pub(super) bounds: Bounds,
     /// What results occupy; `None` when it must be read anew.
     pub(super) usage: Mutex<Option<Usage>>,
@@ -63,6 +70,9 @@ impl Core {
             published: Published::default(),
             watches: Arc::default(),
             judged: Judged::default(),
+            unwritten: Unwritten::default(),
+            presence_noted: Arc::default(),
+            writing_presence: tokio::sync::Mutex::default(),
             bounds,
             usage: Mutex::new(None),
             places: Arc::new(Semaphore::new(MAX_CHANGES as usize)),
@@ -78,7 +88,8 @@ impl Core {
         let sql = self.pool.get().await?;
         let publishing = self.publishing.lock().await;
         let schedules = schedules::generation(&sql).await?;
-        self.published.start(counts(&sql).await?, 0, schedules);
+        let (_, head) = events::chain(&sql).await?;
+        self.published.start(counts(&sql).await?, head.sequence, schedules);
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();
@@ -185,7 +196,7 @@ impl Core {
     }
 
     /// Publishes what a committed change means to others.
-    pub(super) async fn publish(&self, effects: Effects) {
+    pub(super) async fn publish(&self, mut effects: Effects) {
         if !effects.replies.is_empty()
             && let Some(usage) = &mut *self.usage.lock()
         {
@@ -193,18 +204,38 @@ impl Core {
                 usage.stored(host, Usage::cost(*bytes));
             }
         }
-        if effects.counts {
-            let _publishing = self.publishing.lock().await;
-            match self.count().await {
-                Ok(counts) => self.published.set_counts(counts),
-                Err(error) => log::warn!("cannot count the hosts: {error}"),
-            }
+        // Two changes of one host may come here in the other order than they were committed; what is
+        // read and published while the lock is held is never older than what was published before.
+        let publishing = self.publishing.lock().await;
+        if (effects.counts || !effects.standings.is_empty())
+            && let Err(error) = self.read_again(&mut effects).await
+        {
+            log::warn!("cannot read what has changed of the hosts: {error}");
         }
         self.published.publish(effects);
+        drop(publishing);
     }
 
-    async fn count(&self) -> Result<HostCounts, DbError> {
-        counts(&self.pool.get().await?).await
+    async fn read_again(&self, effects: &mut Effects) -> Result<(), DbError> {
+        let sql = self.pool.get().await?;
+        if effects.counts {
+            self.published.set_counts(counts(&sql).await?);
+        }
+        if !effects.standings.is_empty() {
+            let hosts: Vec<&str> = effects.standings.iter().map(|change| &*change.host).collect();
+            let states = hosts::states(&sql, &hosts).await?;
+            for StandingChange { host, state } in &mut effects.standings {
+                *state = states.get(host).cloned();
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a host said when it connected.
+    pub(super) fn is_connected(&self, channel: &NewChannel) {
+        if self.unwritten.connected(channel) {
+            self.presence_noted.notify_one();
+        }
     }
 
     /// Returns what results occupy, read now if it has to be.

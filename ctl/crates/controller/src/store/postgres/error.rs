@@ -50,7 +50,13 @@ impl DbError {
         let Some(code) = error.code() else {
             return if error.is_closed() || has_io(error) { Failure::Lost } else { Failure::Other };
         };
-        if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
+        // Of two that insert the same, the second one begins anew and finds it.
+        let in_the_way = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::UNIQUE_VIOLATION,
+        ];
+        if in_the_way.contains(code) {
             Failure::Conflict
         } else if *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE {
             Failure::Slow

@@ -31,8 +31,6 @@ pub(super) enum Lock {
     People = 10,
     /// The number of join tokens.
     JoinTokens = 11,
-    /// The number of banned keys.
-    BannedKeys = 12,
     /// Budgets.
     Budgets = 20,
     /// The next number of a result.

@@ -15,12 +15,15 @@ mod clock;
 mod column;
 mod core;
 mod error;
+mod events;
 mod head;
 mod hold;
+mod hosts;
 mod idempotency;
 mod lock;
 mod migrations;
 mod password;
+mod people;
 #[cfg(test)]
 mod plan;
 mod pool;
@@ -30,6 +33,7 @@ mod schedules;
 mod sql;
 mod text;
 mod tls;
+mod tokens;
 mod usage;
 mod writer;
 
@@ -38,9 +42,10 @@ use super::Bounds;
 use super::clock::Clock;
 use crate::error::Error;
 pub(crate) use address::Address;
-use change::CommitError;
+use change::{ChangeError, CommitError};
 use error::DbError;
 use hold::Session;
+use hosts::presence;
 use parking_lot::Mutex;
 use sql::params;
 use std::sync::Arc;
@@ -61,7 +66,7 @@ pub(crate) struct PostgresStore {
     queue: UnboundedSender<QueueItem>,
     room: Arc<Semaphore>,
     stop: watch::Sender<bool>,
-    /// The tasks, until the store is closed: the writer, then the keeper of the hold.
+    /// The tasks, until the store is closed: the writer, then those that `stop` ends.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -80,28 +85,38 @@ impl PostgresStore {
         let core = Arc::new(Core::new(Arc::new(address), bounds));
         let unreadable = |error: DbError| unusable(error.to_string());
         core.start(epoch).await.map_err(unreadable)?;
-        let clock = Self::end_the_last_run(&core).await.map_err(unreadable)?;
+        let clock =
+            Self::end_the_last_run(&core).await.map_err(|error| unusable(error.to_string()))?;
         let (queue, queued) = unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let writer = Writer::new(Arc::clone(&core), queued, clock).begin().await;
         let writer = tokio::spawn(writer.run());
+        let presence = tokio::spawn(presence::keep(Arc::downgrade(&core), stopped.clone()));
         let keeper = tokio::spawn(hold::keep(Arc::downgrade(&core), session, stopped));
         Ok(Self {
             core,
             queue,
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
             stop,
-            tasks: Mutex::new(vec![writer, keeper]),
+            tasks: Mutex::new(vec![writer, presence, keeper]),
         })
     }
 
     /// Ends what the last run of the controller left open; returns the clock that the database
     /// remembers.
-    async fn end_the_last_run(core: &Core) -> Result<Clock, DbError> {
-        let transaction = core.try_begin().await?;
+    async fn end_the_last_run(core: &Core) -> Result<Clock, ChangeError> {
+        let mut transaction = core.try_begin().await?;
+        let now = milliseconds(SystemTime::now());
         idempotency::interrupt(&transaction.sql).await?;
-        let clock = clock::load(&transaction.sql, milliseconds(SystemTime::now())).await?;
+        let ended = events::close_open(&mut transaction, now).await?;
+        let clock = clock::load(&transaction.sql, now).await?;
         core.commit(transaction).await.map_err(CommitError::into_inner)?;
+        if ended > 0 {
+            log::warn!(
+                "the controller ended during {ended} audited actions: the audit log calls their \
+                 outcome unknown"
+            );
+        }
         Ok(clock)
     }
 
@@ -116,11 +131,12 @@ impl PostgresStore {
         {
             log::error!("the task that stores results panicked");
         }
+        self.core.write_presence().await;
         self.core.close().await;
         self.stop.send_replace(true);
         for task in tasks {
             if task.await.is_err() {
-                log::error!("the task that holds the database panicked");
+                log::error!("a task of the store panicked");
             }
         }
     }
@@ -131,5 +147,8 @@ fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "measurements print their figures")]
+mod measure;
 #[cfg(test)]
 mod tests;

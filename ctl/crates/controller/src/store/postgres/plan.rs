@@ -1,7 +1,7 @@
 //! The check of each statement's plan, in tests: none may read a growing table from end to end.
 //!
-//! On tables of a few rows PostgreSQL reads everything, so sequential scans are made as expensive as
-//! can be: one that is left has no index. An index that is read whole is as bad, but where it gives
+//! On tables of a few rows PostgreSQL reads everything, so sequential scans, and joins that begin
+//! with one, are made as expensive as can be: one that is left has no index. An index that is read whole is as bad, but where it gives
 //! the order of a page.
 
 use super::sql::Sql;
@@ -47,14 +47,19 @@ async fn explain(sql: &Sql, text: &str) -> Value {
     let values = if nulls.is_empty() { String::new() } else { format!("({nulls})") };
     let explained = script(format!(
         "PREPARE checked AS {text}; SET enable_seqscan = off; \
+         SET enable_hashjoin = off; SET enable_mergejoin = off; \
          SET plan_cache_mode = force_generic_plan; \
          EXPLAIN (FORMAT JSON) EXECUTE checked {values}"
     ))
     .await;
     let plan = explained.unwrap_or_else(|error| panic!("{error}: {text}"));
-    script("DEALLOCATE checked; RESET enable_seqscan; RESET plan_cache_mode".to_owned())
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {text}"));
+    script(
+        "DEALLOCATE checked; RESET enable_seqscan; RESET enable_hashjoin; \
+                          RESET enable_mergejoin"
+            .to_owned(),
+    )
+    .await
+    .unwrap_or_else(|error| panic!("{error}: {text}"));
     serde_json::from_str(&plan.expect("a plan")).expect("a plan is JSON")
 }
 

@@ -38,4 +38,6 @@ impl Database for Shared {
     }
 }
 
-conformance::suite!(Shared: results, idempotency, runs, targets);
+conformance::suite!(
+    Shared: results, hosts, standing, search, reach, tokens, events, people, idempotency, runs, targets
+);

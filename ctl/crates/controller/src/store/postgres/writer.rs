@@ -5,6 +5,7 @@
 //! holds up no other. While the database is away, results wait with their agents (`backlog`).
 
 mod batch;
+mod expire;
 mod sweep;
 
 use super::change::{CommitError, roll_back};

@@ -1,14 +1,9 @@
 //! Values in columns that SQLite has no type for.
 
+pub(super) use crate::store::document::document;
 use rusqlite::types::Type;
 use rusqlite::{Error, Row};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-/// Returns a value's JSON document.
-pub(super) fn document(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a row's values are written to memory")
-}
 
 /// Reads a column's JSON document.
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {

@@ -12,7 +12,9 @@ use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::column::{document, json, parsed};
 use super::sql::Sql as _;
-use crate::store::{EventQuery, EventRow, Events, MAX_EVENT_BYTES, StoreError, Verified};
+pub(super) use crate::store::audit_line::MAX_LINES;
+use crate::store::audit_line::{Line, check, fits, missing, not_open, outcome_name, outcome_named};
+use crate::store::{EventQuery, EventRow, Events, StoreError, Verified};
 use async_trait::async_trait;
 use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
 use fleet::{Digest, UnixMillis};
@@ -25,9 +27,6 @@ const CHECKED: i64 = 4096;
 
 /// Lines that one transaction deletes for their age.
 const MAX_DELETED: i64 = 1024;
-
-/// Lines in all; beyond them, the oldest are deleted whatever their age.
-pub(super) const MAX_LINES: i64 = 20_000_000;
 
 #[async_trait]
 impl Events for SqliteStore {
@@ -75,11 +74,7 @@ impl Events for SqliteStore {
                 .query("the audit log", move |connection| lines(connection, after, head.sequence))
                 .await?;
             if lines.is_empty() {
-                let missing = format!(
-                    "the audit log ends with entry {after}, but entry {} was written",
-                    head.sequence
-                );
-                break (after < head.sequence).then_some(missing);
+                break missing(after, &head);
             }
             let fault = lines.into_iter().find_map(|line| {
                 checked += 1;
@@ -91,21 +86,6 @@ impl Events for SqliteStore {
         };
         Ok(Verified { lines: checked, anchor, head: verifier.anchor(), fault })
     }
-}
-
-/// A line as it is stored; the number of one that no version of the controller can have written.
-type Line = Result<(Entry, Digest), i64>;
-
-/// Checks the next line of the log.
-fn check(verifier: &mut Verifier, line: Line, head: &Anchor) -> Result<(), String> {
-    let (entry, digest) = line.map_err(|sequence| {
-        format!("audit entry {sequence} is not what was written there: it cannot be read")
-    })?;
-    verifier.check(&entry, &digest).map_err(|broken| broken.to_string())?;
-    if entry.sequence == head.sequence && digest != head.digest {
-        return Err(format!("audit entry {} is not the one that was written last", entry.sequence));
-    }
-    Ok(())
 }
 
 /// Appends the line that begins an event.
@@ -141,10 +121,7 @@ fn complete(
 ) -> Result<(), ChangeError> {
     let open = transaction.sql.run("DELETE FROM open_events WHERE sequence = ?", params![begun])?;
     if open == 0 {
-        return Err(StoreError::Conflict(format!(
-            "audit entry {begun} does not exist, or has ended already"
-        ))
-        .into());
+        return Err(not_open(begun).into());
     }
     append(transaction, Body::Ended { begun, outcome, detail }, at).map(|_| ())
 }
@@ -191,12 +168,7 @@ fn append(
     let sql = transaction.sql;
     let (_, head) = chain(sql)?;
     let entry = Entry { sequence: head.sequence + 1, at, body };
-    if entry.canonical().len() > MAX_EVENT_BYTES {
-        return Err(StoreError::Conflict(format!(
-            "an entry of the audit log has at most {MAX_EVENT_BYTES} bytes; name fewer hosts"
-        ))
-        .into());
-    }
+    fits(&entry)?;
     let next = head.next(&entry);
     match &entry.body {
         Body::Begun(event) => {
@@ -324,19 +296,5 @@ fn event(row: &Row<'_>, first: usize) -> rusqlite::Result<Event> {
 }
 
 fn outcome_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Outcome> {
-    parsed(row, column, |name| {
-        [Outcome::Succeeded, Outcome::Refused, Outcome::Failed, Outcome::Unknown]
-            .into_iter()
-            .find(|outcome| outcome_name(*outcome) == name)
-            .ok_or("not an outcome")
-    })
-}
-
-const fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "succeeded",
-        Outcome::Refused => "refused",
-        Outcome::Failed => "failed",
-        Outcome::Unknown => "unknown",
-    }
+    parsed(row, column, |name| outcome_named(name).ok_or("not an outcome"))
 }

@@ -203,12 +203,10 @@ impl People for SqliteStore {
 
 fn create(sql: &Connection, new: &OperatorRow) -> Result<(), ChangeError> {
     if operator(sql, &new.name)?.is_some() {
-        let why = format!("operator \"{}\" exists already", new.name);
-        return Err(StoreError::Conflict(why).into());
+        return Err(new.taken().into());
     }
     if count(sql)? >= MAX_OPERATORS {
-        let why = format!("there are {MAX_OPERATORS} operators; delete some first");
-        return Err(StoreError::Conflict(why).into());
+        return Err(OperatorRow::too_many().into());
     }
     sql.run(
         "INSERT INTO operators (name, password, disabled, created_at) VALUES (?, ?, ?, ?)",
@@ -291,11 +289,7 @@ fn must_have_admin(sql: &Connection, admins: &LastAdmin) -> Result<(), ChangeErr
             return Ok(());
         }
     }
-    Err(StoreError::Conflict(
-        "nobody would be left who may manage operators; give that right to another operator first"
-            .to_owned(),
-    )
-    .into())
+    Err(LastAdmin::would_go().into())
 }
 
 fn operators(sql: &Connection, after: &str, most: usize) -> rusqlite::Result<Vec<OperatorRow>> {
@@ -354,8 +348,7 @@ fn put_role(sql: &Connection, role: &RoleRow) -> Result<(), ChangeError> {
     )?;
     let all = sql.first("SELECT count(*) FROM own_roles", [], |row| row.get::<_, i64>(0))?;
     if all > Some(MAX_ROLES.cast_signed()) {
-        let why = format!("there are {MAX_ROLES} own roles; delete some first");
-        return Err(StoreError::Conflict(why).into());
+        return Err(RoleRow::too_many().into());
     }
     Ok(())
 }
@@ -367,8 +360,7 @@ fn delete_role(sql: &Connection, name: &str) -> Result<(), ChangeError> {
         |row| row.get::<_, String>(0),
     )?;
     if let Some(holder) = holder {
-        let why = format!("operator \"{holder}\" has the role \"{name}\"; take it away first");
-        return Err(StoreError::Conflict(why).into());
+        return Err(RoleRow::in_use(name, &holder).into());
     }
     match sql.run("DELETE FROM own_roles WHERE name = ?", params![name])? {
         0 => Err(StoreError::missing("own role", name).into()),

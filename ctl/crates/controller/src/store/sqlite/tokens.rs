@@ -5,25 +5,12 @@ use super::change::{ChangeError, Transaction};
 use super::column::{document, json, parsed};
 use super::hosts::{self, By};
 use super::sql::Sql as _;
-use crate::store::{JoinTokens, MAX_TOKENS, NewToken, StoreError, TokenRow};
+use crate::store::{Admitting, JoinTokens, MAX_TOKENS, NewToken, StoreError, TokenRow};
 use async_trait::async_trait;
-use fleet::{Digest, JoinState, JoinTerms, TokenId, UnixMillis};
+use fleet::{Digest, JoinState, TokenId, UnixMillis};
 use rusqlite::{Connection, Row, params};
 
-/// How long a token that has ended stays in lists.
-pub(super) const KEPT: UnixMillis = 90 * fleet::DAY;
-
 const COLUMNS: &str = "id, name, terms, uses, revoked_at, created_by, created_at";
-
-/// What an enrollment needs of a token.
-pub(super) struct Admitting {
-    /// SHA-256 of the secret.
-    pub(super) secret: Digest,
-    /// Its terms.
-    pub(super) terms: JoinTerms,
-    /// Its state.
-    pub(super) state: JoinState,
-}
 
 #[async_trait]
 impl JoinTokens for SqliteStore {
@@ -60,11 +47,7 @@ impl JoinTokens for SqliteStore {
 fn create(transaction: &mut Transaction<'_>, token: &NewToken) -> Result<TokenRow, ChangeError> {
     let sql = transaction.sql;
     if find(sql, &token.id)?.is_some() {
-        return Err(StoreError::Conflict(format!(
-            "a join token with the id {} exists already; make another one",
-            token.id
-        ))
-        .into());
+        return Err(token.taken().into());
     }
     let bound = params![MAX_TOKENS.cast_signed()];
     // Counts in the index, and no further than the bound.
@@ -74,11 +57,7 @@ fn create(transaction: &mut Transaction<'_>, token: &NewToken) -> Result<TokenRo
         |row| row.get::<_, i64>(0),
     )?;
     if many >= Some(MAX_TOKENS.cast_signed()) {
-        return Err(StoreError::Conflict(format!(
-            "there are {MAX_TOKENS} join tokens; a token is deleted 90 days after it ended, so \
-             revoke those that are not needed, or let one token admit more hosts"
-        ))
-        .into());
+        return Err(NewToken::too_many().into());
     }
     sql.run(
         "INSERT INTO tokens (id, secret, name, terms, ends, uses, created_by, created_at) \
@@ -93,15 +72,7 @@ fn create(transaction: &mut Transaction<'_>, token: &NewToken) -> Result<TokenRo
             token.now
         ],
     )?;
-    Ok(TokenRow {
-        id: token.id.clone(),
-        name: token.name.clone(),
-        terms: token.terms.clone(),
-        uses: 0,
-        revoked_at: None,
-        created_by: token.created_by.clone(),
-        created_at: token.now,
-    })
+    Ok(token.row())
 }
 
 fn revoke(

@@ -12,7 +12,7 @@ use super::change::{Effects, QueuedChange};
 use super::clock;
 use super::damage;
 use super::file::Place;
-use super::hosts::Unwritten;
+use super::hosts::write_presence;
 use super::published;
 use super::sql::Sql as _;
 use super::usage;
@@ -22,6 +22,7 @@ use crate::store::health::Health;
 use crate::store::judged::Judged;
 use crate::store::published::Published;
 use crate::store::refused::Refused;
+use crate::store::unwritten::Unwritten;
 use crate::store::usage::{Full, Usage};
 use crate::store::watch::Watches;
 use crate::store::{Arrival, Bounds};
@@ -262,7 +263,7 @@ impl Writer {
         let rows = self.connection.total_changes();
         let committed = self.connection.transaction().and_then(|transaction| {
             if changes.iter().any(|change| change.needs_presence()) {
-                self.unwritten.write(&transaction)?;
+                write_presence(&self.unwritten, &transaction)?;
             }
             let mut effects = Effects::default();
             // Results first: a target that ends by one need not be written as running before.
@@ -307,7 +308,7 @@ impl Writer {
     fn write_presence(&mut self) {
         let written = self.place.check().map_err(WriteError::Displaced).and_then(|()| {
             let transaction = self.connection.transaction()?;
-            self.unwritten.write(&transaction)?;
+            write_presence(&self.unwritten, &transaction)?;
             let since = Instant::now();
             transaction.commit()?;
             self.health.metrics.commits.since(since);

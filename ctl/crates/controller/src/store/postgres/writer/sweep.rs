@@ -1,6 +1,6 @@
 //! Deletes what is too old.
 
-use super::{Writer, milliseconds};
+use super::{Writer, expire, milliseconds};
 use crate::store::clock::{Clock, Verdict};
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::core::Core;
@@ -86,8 +86,10 @@ async fn some(
     let mut more = results(core, transaction, before(core.bounds.keep)).await?;
     let (at, most_targets) = (milliseconds(now), core.bounds.most_targets());
     more |= schedules::delete_old(&transaction.sql, at).await?;
-    // Last: whoever changes a run or a target waits for it.
+    more |= expire::some(transaction, at).await?;
+    // Last, and the audit log behind it: whoever changes a run or a target waits for it.
     more |= runs::delete_old(transaction, at, before(core.bounds.keep_runs), most_targets).await?;
+    more |= expire::events(transaction, at, before(core.bounds.keep_events)).await?;
     Ok(more)
 }
 

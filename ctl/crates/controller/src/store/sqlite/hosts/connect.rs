@@ -1,9 +1,9 @@
 //! A host opens a channel.
 
-use super::Unwritten;
 use super::record::{self, By, GoneKey};
 use crate::store::judged::Judged;
 use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::unwritten::Unwritten;
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};
 use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};

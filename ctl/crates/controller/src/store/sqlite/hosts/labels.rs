@@ -4,7 +4,7 @@ use super::record;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::parsed;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{FactLabels, Label, LabelChange, StoreError};
+use crate::store::{FactLabels, Label, LabelChange, source_name, source_named, too_many_labels};
 use fleet::{LabelSource, MAX_LABELS};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(super) fn set(
         "INSERT INTO labels (host, key, value, source) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (host, key) DO UPDATE SET value = ?3, source = ?4 \
          WHERE value <> ?3 OR source <> ?4",
-        params![host, key, value, name(source)],
+        params![host, key, value, source_name(source)],
     )
     .map(|_| ())
 }
@@ -30,7 +30,7 @@ pub(super) fn set(
 pub(super) fn of(sql: &Connection, host: &str) -> rusqlite::Result<BTreeMap<String, Label>> {
     let rows =
         sql.all("SELECT key, value, source FROM labels WHERE host = ?", params![host], |row| {
-            let source = parsed(row, 2, |text| source(text).ok_or("not a source"))?;
+            let source = parsed(row, 2, |text| source_named(text).ok_or("not a source"))?;
             Ok((row.get(0)?, Label { value: row.get(1)?, source }))
         })?;
     Ok(rows.into_iter().collect())
@@ -56,10 +56,7 @@ pub(super) fn change(
         |row| row.get::<_, u32>(0),
     )?;
     if given.is_some_and(|given| given as usize > MAX_LABELS) {
-        return Err(StoreError::Conflict(format!(
-            "host \"{host}\" would have more than {MAX_LABELS} labels; remove some first"
-        ))
-        .into());
+        return Err(too_many_labels(host).into());
     }
     transaction.effects.relabeled.push(host.to_owned());
     Ok(())
@@ -89,21 +86,4 @@ pub(in crate::store::sqlite) fn from_facts(
         )?;
     }
     Ok(changes > 0)
-}
-
-const fn name(source: LabelSource) -> &'static str {
-    match source {
-        LabelSource::Fact => "fact",
-        LabelSource::Token => "token",
-        LabelSource::Operator => "operator",
-    }
-}
-
-fn source(name: &str) -> Option<LabelSource> {
-    match name {
-        "fact" => Some(LabelSource::Fact),
-        "token" => Some(LabelSource::Token),
-        "operator" => Some(LabelSource::Operator),
-        _ => None,
-    }
 }

@@ -15,7 +15,7 @@ mod presence;
 mod query;
 mod record;
 
-pub(super) use presence::Unwritten;
+pub(super) use presence::write as write_presence;
 pub(super) use query::numbers;
 pub(super) use record::By;
 
@@ -25,7 +25,7 @@ use super::column::json;
 use super::sql::Sql as _;
 use crate::store::{
     Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, InUse, LabelChange,
-    NewChannel, RecoverRequest, RenewRequest, StandingChange, StoreError,
+    NewChannel, PENDING_KEPT, RecoverRequest, RenewRequest, StandingChange, StoreError,
 };
 use async_trait::async_trait;
 use controller_api::Departure;
@@ -37,9 +37,6 @@ use rusqlite::params;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
-
-/// How long a host without a certificate waits for approval.
-const PENDING_KEPT: UnixMillis = 30 * fleet::DAY;
 
 /// Removes the hosts that nobody has approved. They may ask again.
 pub(super) fn forget_pending(

@@ -4,7 +4,7 @@ use super::record::{self, By};
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::facts;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{MAX_BANNED_KEYS, StandingChange, StoreError};
+use crate::store::{MAX_BANNED_KEYS, StandingChange, StoreError, too_many_banned};
 use fleet::identity::{self, Choice, Settled, WrongState};
 use fleet::{HostRecord, UnixMillis};
 use rusqlite::params;
@@ -53,11 +53,7 @@ pub(in crate::store::sqlite) fn ban(
         |row| row.get::<_, i64>(0),
     )?;
     if banned >= Some(MAX_BANNED_KEYS.cast_signed()) {
-        return Err(StoreError::Conflict(format!(
-            "{MAX_BANNED_KEYS} keys are banned, as many as the controller keeps; remove the host \
-             instead, and rotate the CA so that old certificates end"
-        ))
-        .into());
+        return Err(too_many_banned().into());
     }
     for key in before.keys.iter().flat_map(|keys| keys.all()) {
         sql.run(

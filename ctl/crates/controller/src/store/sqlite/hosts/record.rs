@@ -4,8 +4,8 @@ use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::{document, json};
 use crate::store::sqlite::events;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{MAX_HOSTS, StandingChange, StateName, StoreError};
-use fleet::audit::{Event, Outcome};
+use crate::store::{MAX_HOSTS, StandingChange, StateName, StoreError, host_event, too_many_hosts};
+use fleet::audit::Outcome;
 use fleet::identity::QuarantineReason;
 use fleet::{Digest, HostRecord, HostState, LabelSource, Labels, UnixMillis};
 use rusqlite::{Connection, params};
@@ -76,10 +76,7 @@ pub(super) fn insert(
     let sql = transaction.sql;
     let all = sql.first("SELECT sum(hosts) FROM host_counts", [], |row| row.get::<_, i64>(0))?;
     if all >= Some(MAX_HOSTS.cast_signed()) {
-        return Err(StoreError::Conflict(format!(
-            "there are {MAX_HOSTS} hosts, as many as one controller keeps; remove some"
-        ))
-        .into());
+        return Err(too_many_hosts().into());
     }
     sql.run(
         "INSERT INTO hosts (id, state, identity, token, since, enrolled_at) \
@@ -176,12 +173,6 @@ pub(super) fn note(
     detail: Option<String>,
     now: UnixMillis,
 ) -> Result<(), ChangeError> {
-    let event = Event {
-        actor: format!("host:{host}"),
-        source: Some(source.to_string()),
-        action: action.to_owned(),
-        hosts: vec![host.to_owned()],
-        detail,
-    };
+    let event = host_event(action, host, source, detail);
     events::record(transaction, &event, Outcome::Succeeded, now).map(|_| ())
 }

@@ -24,11 +24,7 @@ pub(super) fn create_api_token(sql: &Connection, new: &NewApiToken) -> Result<()
         |row| row.get::<_, i64>(0),
     )?;
     if all >= Some(MAX_API_TOKENS.cast_signed()) {
-        let why = format!(
-            "operator \"{}\" has {MAX_API_TOKENS} API tokens; delete some first",
-            token.operator
-        );
-        return Err(StoreError::Conflict(why).into());
+        return Err(new.too_many().into());
     }
     sql.run(
         "INSERT INTO api_tokens (id, digest, operator, name, created_at, expires_at) \

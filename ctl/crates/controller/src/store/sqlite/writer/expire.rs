@@ -1,24 +1,15 @@
 //! Deletes rows that are too old, beside results: each table that can grow has its bound here, or
 //! where its rows are inserted.
 
-use crate::store::REPEATABLE_KEPT;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::sqlite::{events, hosts, runs, schedules, tokens};
-use fleet::{DAY, UnixMillis};
+use crate::store::sqlite::{events, hosts, runs, schedules};
+use crate::store::{API_TOKEN_KEPT, MAX_REMOVED, REMOVED_KEPT, REPEATABLE_KEPT, TOKEN_KEPT};
+use fleet::UnixMillis;
 use rusqlite::params;
 
 /// Rows of one table deleted in one transaction.
 const MAX_DELETED: i64 = 256;
-
-/// How long the key of a removed host is known: longer than any certificate lives.
-const REMOVED_KEPT: UnixMillis = 40 * DAY;
-
-/// Keys of removed hosts; beyond them, the oldest are forgotten.
-const MAX_REMOVED: i64 = 100_000;
-
-/// How long an API token that has expired stays in lists.
-const API_TOKEN_KEPT: UnixMillis = 90 * DAY;
 
 /// What is too old.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +34,7 @@ pub(super) fn some(
         (
             "DELETE FROM tokens WHERE id IN \
              (SELECT id FROM tokens WHERE ends < ? ORDER BY ends LIMIT ?)",
-            now - tokens::KEPT,
+            now - TOKEN_KEPT,
         ),
         (
             "DELETE FROM gone_keys WHERE key IN (SELECT key FROM gone_keys \

@@ -1,0 +1,321 @@
+//! The audit log, in the tables `events`, `event_hosts`, `open_events` and `event_chain`.
+//!
+//! The rules of the chain are those of `fleet::audit`. `event_chain` holds the anchor (the last line
+//! that was deleted for its age) and the head. Whoever appends locks its row, so that lines come one
+//! after the other and each is seen after those before it; it is the last lock of a transaction.
+
+mod page;
+
+use super::change::{ChangeError, Transaction, change, query};
+use super::column::{digest, json, parsed};
+use super::error::DbError;
+use super::sql::Sql;
+use super::{PostgresStore, params};
+use crate::store::audit_line::{Line, check, fits, missing, not_open, outcome_name, outcome_named};
+use crate::store::document::document;
+use crate::store::{EventQuery, EventRow, Events, StoreError, Verified};
+use async_trait::async_trait;
+use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
+use fleet::{Digest, UnixMillis};
+use tokio::sync::watch;
+use tokio_postgres::Row;
+
+/// Lines that one query of the check reads.
+const CHECKED: i64 = 4096;
+
+/// Lines that one transaction deletes for their age.
+const MAX_DELETED: i64 = 1024;
+
+#[async_trait]
+impl Events for PostgresStore {
+    async fn begin(&self, event: Event, at: UnixMillis) -> Result<i64, StoreError> {
+        change!(self, |transaction| begin(&mut transaction, &event, at))
+    }
+
+    async fn complete(
+        &self,
+        sequence: i64,
+        outcome: Outcome,
+        detail: Option<String>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        change!(self, |transaction| complete(
+            &mut transaction,
+            sequence,
+            outcome,
+            detail.clone(),
+            at
+        ))
+    }
+
+    async fn record(
+        &self,
+        event: Event,
+        outcome: Outcome,
+        at: UnixMillis,
+    ) -> Result<i64, StoreError> {
+        change!(self, |transaction| record(&mut transaction, &event, outcome, at))
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Vec<EventRow>, StoreError> {
+        query!(self, "a page of the audit log", |sql| page::read(&sql, &query))
+    }
+
+    fn newest_event(&self) -> watch::Receiver<i64> {
+        self.core.published.newest_event()
+    }
+
+    async fn verify_events(&self) -> Result<Verified, StoreError> {
+        let (anchor, head) = query!(self, "the audit log", |sql| chain(&sql))?;
+        let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
+        let fault = loop {
+            let after = verifier.anchor().sequence;
+            let lines = query!(self, "the audit log", |sql| lines(&sql, after, head.sequence))?;
+            if lines.is_empty() {
+                break missing(after, &head);
+            }
+            let fault = lines.into_iter().find_map(|line| {
+                checked += 1;
+                check(&mut verifier, line, &head).err()
+            });
+            if fault.is_some() {
+                break fault;
+            }
+        };
+        Ok(Verified { lines: checked, anchor, head: verifier.anchor(), fault })
+    }
+}
+
+/// Appends the line that begins an event.
+async fn begin(
+    transaction: &mut Transaction,
+    event: &Event,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let sequence = append(transaction, Body::Begun(event.clone()), at).await?;
+    let open = "INSERT INTO open_events (sequence) VALUES ($1)";
+    transaction.sql.run(open, params![sequence]).await?;
+    Ok(sequence)
+}
+
+/// Appends both lines of an event that is over.
+pub(super) async fn record(
+    transaction: &mut Transaction,
+    event: &Event,
+    outcome: Outcome,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let begun = append(transaction, Body::Begun(event.clone()), at).await?;
+    append(transaction, Body::Ended { begun, outcome, detail: None }, at).await?;
+    Ok(begun)
+}
+
+/// Appends the line that ends an event.
+async fn complete(
+    transaction: &mut Transaction,
+    begun: i64,
+    outcome: Outcome,
+    detail: Option<String>,
+    at: UnixMillis,
+) -> Result<(), ChangeError> {
+    let close = "DELETE FROM open_events WHERE sequence = $1";
+    if transaction.sql.run(close, params![begun]).await? == 0 {
+        return Err(not_open(begun).into());
+    }
+    append(transaction, Body::Ended { begun, outcome, detail }, at).await.map(|_| ())
+}
+
+/// Ends the events that the last run of the controller left open; returns their number.
+pub(super) async fn close_open(
+    transaction: &mut Transaction,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    close_before(transaction, UnixMillis::MAX, at).await
+}
+
+/// Ends the events that were begun more than a day ago and have not ended.
+pub(super) async fn close_abandoned(
+    transaction: &mut Transaction,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    close_before(transaction, at - fleet::DAY, at).await
+}
+
+async fn close_before(
+    transaction: &mut Transaction,
+    end: UnixMillis,
+    at: UnixMillis,
+) -> Result<usize, ChangeError> {
+    let open: Vec<i64> = transaction
+        .sql
+        .all(
+            "SELECT sequence FROM open_events o \
+             WHERE (SELECT at FROM events e WHERE e.sequence = o.sequence) < $1 \
+             ORDER BY sequence",
+            params![end],
+            |row| Ok(row.try_get(0)?),
+        )
+        .await?;
+    for sequence in &open {
+        complete(transaction, *sequence, Outcome::Unknown, None, at).await?;
+    }
+    Ok(open.len())
+}
+
+async fn append(
+    transaction: &mut Transaction,
+    body: Body,
+    at: UnixMillis,
+) -> Result<i64, ChangeError> {
+    let sql = &transaction.sql;
+    let head = sql
+        .first("SELECT head, head_digest FROM event_chain FOR UPDATE", params![], |row| {
+            Ok(Anchor { sequence: row.try_get(0)?, digest: digest(row, 1)? })
+        })
+        .await?
+        .ok_or_else(no_chain)?;
+    let entry = Entry { sequence: head.sequence + 1, at, body };
+    fits(&entry)?;
+    let next = head.next(&entry);
+    let line = next.digest.as_bytes().as_slice();
+    match &entry.body {
+        Body::Begun(event) => {
+            sql.run(
+                "INSERT INTO events (sequence, at, actor, source, action, hosts, detail, digest) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                params![
+                    next.sequence,
+                    at,
+                    event.actor,
+                    event.source,
+                    event.action,
+                    document(&event.hosts),
+                    event.detail,
+                    line
+                ],
+            )
+            .await?;
+            if !event.hosts.is_empty() {
+                sql.run(
+                    "INSERT INTO event_hosts (host, sequence) SELECT host, $2 \
+                     FROM unnest($1::text[]) AS named (host) ON CONFLICT DO NOTHING",
+                    params![event.hosts, next.sequence],
+                )
+                .await?;
+            }
+        }
+        Body::Ended { begun, outcome, detail } => {
+            sql.run(
+                "INSERT INTO events (sequence, at, ends, outcome, detail, digest) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                params![next.sequence, at, begun, outcome_name(*outcome), detail, line],
+            )
+            .await?;
+        }
+    }
+    sql.run("UPDATE event_chain SET head = $1, head_digest = $2", params![next.sequence, line])
+        .await?;
+    transaction.effects.newest_event = Some(next.sequence);
+    Ok(next.sequence)
+}
+
+/// Deletes some of the lines from before `oldest`, and what exceeds `most`; returns whether there
+/// may be more.
+pub(super) async fn delete_old(sql: &Sql, oldest: UnixMillis, most: i64) -> Result<bool, DbError> {
+    let (anchor, head) = chain(sql).await?;
+    let beyond = head.sequence - most;
+    // The lines are in the order of their numbers: the first one that is young enough stays, and
+    // everything behind it.
+    let lines: Vec<(i64, UnixMillis, Digest)> = sql
+        .all(
+            "SELECT sequence, at, digest FROM events WHERE sequence > $1 \
+             ORDER BY sequence LIMIT $2",
+            params![anchor.sequence, MAX_DELETED],
+            |row| Ok((row.try_get(0)?, row.try_get(1)?, digest(row, 2)?)),
+        )
+        .await?;
+    let full = lines.len() >= usize::try_from(MAX_DELETED).unwrap_or(usize::MAX);
+    let old: Vec<_> =
+        lines.iter().take_while(|(sequence, at, _)| *at < oldest || *sequence <= beyond).collect();
+    let Some((last, _, digest)) = old.last() else { return Ok(false) };
+    sql.run(
+        "UPDATE event_chain SET anchor = $1, anchor_digest = $2",
+        params![last, &digest.as_bytes()[..]],
+    )
+    .await?;
+    for delete in [
+        "DELETE FROM event_hosts WHERE sequence <= $1",
+        "DELETE FROM open_events WHERE sequence <= $1",
+        "DELETE FROM events WHERE sequence <= $1",
+    ] {
+        sql.run(delete, params![last]).await?;
+    }
+    Ok(full && old.len() == lines.len())
+}
+
+/// Returns where the log begins and ends.
+pub(super) async fn chain(sql: &Sql) -> Result<(Anchor, Anchor), DbError> {
+    sql.first(
+        "SELECT anchor, anchor_digest, head, head_digest FROM event_chain",
+        params![],
+        |row| {
+            let place = |at: usize| {
+                Ok::<_, DbError>(Anchor {
+                    sequence: row.try_get(at)?,
+                    digest: digest(row, at + 1)?,
+                })
+            };
+            Ok((place(0)?, place(2)?))
+        },
+    )
+    .await?
+    .ok_or_else(no_chain)
+}
+
+fn no_chain() -> DbError {
+    DbError::Content("the row of the table event_chain is missing".to_owned())
+}
+
+/// Returns lines after one, oldest first, none beyond the last.
+async fn lines(sql: &Sql, after: i64, last: i64) -> Result<Vec<Line>, DbError> {
+    sql.all(
+        "SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
+         FROM events WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
+        params![after, last, CHECKED],
+        |row| {
+            let sequence = row.try_get(0)?;
+            Ok(line(row, sequence).map_err(|_| sequence))
+        },
+    )
+    .await
+}
+
+fn line(row: &Row, sequence: i64) -> Result<(Entry, Digest), DbError> {
+    let ends: Option<i64> = row.try_get(2)?;
+    // The digest covers what the line says; the columns of the other kind of line say nothing.
+    for column in if ends.is_some() { 4..8 } else { 3..4 } {
+        if row.try_get::<_, Option<&str>>(column)?.is_some() {
+            return Err(DbError::Content("a line that both begins and ends an event".to_owned()));
+        }
+    }
+    let body = match ends {
+        Some(begun) => Body::Ended { begun, outcome: outcome(row, 3)?, detail: row.try_get(8)? },
+        None => Body::Begun(event(row, 4)?),
+    };
+    Ok((Entry { sequence, at: row.try_get(1)?, body }, digest(row, 9)?))
+}
+
+/// Reads the columns actor, source, action, hosts and detail.
+fn event(row: &Row, first: usize) -> Result<Event, DbError> {
+    Ok(Event {
+        actor: row.try_get(first)?,
+        source: row.try_get(first + 1)?,
+        action: row.try_get(first + 2)?,
+        hosts: json(row, first + 3)?,
+        detail: row.try_get(first + 4)?,
+    })
+}
+
+fn outcome(row: &Row, column: usize) -> Result<Outcome, DbError> {
+    parsed(row, column, |name| outcome_named(name).ok_or("not an outcome"))
+}
