@@ -30,6 +30,12 @@ const CHUNK: usize = 50;
 /// Bytes that the page's heap may differ by, with what the engine keeps for itself.
 const SLACK: f64 = (2 << 20) as f64;
 
+/// Nodes that it may have more of.
+const NODES: f64 = 50.0;
+
+/// The most looks for a moment in which no other page is being read.
+const LOOKS: usize = 20;
+
 /// The memory, nodes and listeners of a page after a collection of garbage.
 #[derive(Debug)]
 struct Held {
@@ -81,10 +87,17 @@ fn holds_still(browser: &Browser, kind: &str) {
     hear(browser, events / 10, kind);
     let first = held(browser);
     hear(browser, events - events / 10, kind);
-    let last = held(browser);
+    let mut last = held(browser);
+    // A page that is being read in this moment counts too, and is gone in the next.
+    for _ in 0..LOOKS {
+        if last.nodes <= first.nodes + NODES {
+            break;
+        }
+        last = held(browser);
+    }
     let page = browser.address();
     println!("{page} after {events} events: {first:?}, then {last:?}");
-    assert!(last.nodes <= first.nodes + 50.0, "{page}: {first:?}, then {last:?}");
+    assert!(last.nodes <= first.nodes + NODES, "{page}: {first:?}, then {last:?}");
     assert!(last.listeners <= first.listeners, "{page}: {first:?}, then {last:?}");
     assert!(last.heap <= first.heap + SLACK, "{page}: {first:?}, then {last:?}");
     assert_eq!(browser.run(STREAMS), 1, "{page}");

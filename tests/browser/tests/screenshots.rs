@@ -162,7 +162,9 @@ fn picture(
     }
     if !run.is_empty() {
         pages.push(format!("/runs/{run}"));
-        pages.push(format!("/runs/{run}/hosts/{host}"));
+        let targets = console.api("GET", &format!("runs/{run}/targets?limit=1"), None);
+        let target = text(&targets["targets"][0]["host"]);
+        pages.push(format!("/runs/{run}/hosts/{target}"));
     }
     if set != "0" && set != "filled" {
         pages.extend(

@@ -227,15 +227,10 @@ fn field_time(text: &str) -> String {
     }
 }
 
-/// Writes the members of an object, each value as text or as JSON.
+/// Writes the members of an object that say something.
 fn members(object: &Map<String, Value>) -> impl Iterator<Item = (String, String)> {
-    object.iter().map(|(name, value)| {
-        let text = match value {
-            Value::String(text) => shortened(text),
-            other => shortened(&other.to_string()),
-        };
-        (name.clone(), text)
-    })
+    let written = object.iter().map(|(name, value)| (name.clone(), units::words(value)));
+    written.filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, shortened(&text)))
 }
 
 fn shortened(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! Amounts and times as people read them.
 
+use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds.
@@ -158,9 +159,44 @@ pub(crate) fn line(text: &str, most: usize) -> String {
     if cut.len() < whole.len() { format!("{cut}…") } else { cut }
 }
 
+/// Writes a value of JSON for people: lists and members with commas between them; nothing where there
+/// is nothing.
+pub(crate) fn words(value: &Value) -> String {
+    let part = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match value {
+        Value::Null => String::new(),
+        Value::Array(list) => list.iter().map(part).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("{name}={}", part(value));
+            members.iter().map(member).collect::<Vec<_>>().join(", ")
+        }
+        other => part(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_is_written_in_words_and_nothing_as_nothing() {
+        for (value, text) in [
+            (json!({"env": "prod", "rack": 7}), "env=prod, rack=7"),
+            (json!(["a", "b"]), "a, b"),
+            (json!([]), ""),
+            (json!({}), ""),
+            (json!(null), ""),
+            (json!("uptime"), "uptime"),
+            (json!(true), "true"),
+            (json!({"a": {"b": 1}}), r#"a={"b":1}"#),
+        ] {
+            assert_eq!(words(&value), text);
+        }
+    }
 
     #[test]
     fn times_are_told_by_their_distance() {

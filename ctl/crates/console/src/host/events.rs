@@ -6,6 +6,7 @@ use crate::form::Form;
 use crate::markup::Markup;
 use crate::page::html;
 use crate::session::Session;
+use crate::units;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
@@ -75,11 +76,10 @@ fn row(event: &Event) -> Row {
         if matches!(name.as_str(), "by" | "request" | "host" | "id") {
             continue;
         }
-        let value = match value {
-            Value::String(text) => text.clone(),
-            value => value.to_string(),
-        };
-        what.push(format!("{name} {value}"));
+        let value = units::words(value);
+        if !value.is_empty() {
+            what.push(format!("{name} {value}"));
+        }
     }
     if let Some(message) = event.outcome_detail.get("message").and_then(Value::as_str) {
         what.push(message.to_owned());

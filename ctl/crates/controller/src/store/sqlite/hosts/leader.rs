@@ -23,6 +23,21 @@ pub(super) enum Leader<'a> {
     Hosts,
 }
 
+impl Leader<'_> {
+    /// Returns whether a term holds for every host of the leader.
+    pub(super) fn is(&self, term: &Term) -> bool {
+        let Self::Label(key, value) = self else { return false };
+        let is_same = match &term.condition {
+            Condition::In(wanted) => {
+                value.is_some_and(|value| wanted.iter().any(|wanted| wanted == value))
+            }
+            Condition::Exists => true,
+            Condition::NotIn(_) | Condition::Absent => false,
+        };
+        is_same && matches!(&term.subject, Subject::Label(of) if of.as_str() == *key)
+    }
+}
+
 /// How hosts are found.
 pub(super) struct Chosen<'a> {
     pub(super) leader: Leader<'a>,

@@ -190,7 +190,7 @@ fn statement(
         let _ = write!(text, "AND {column} = ? ");
         values.push(Value::from(state.text().to_owned()));
     }
-    for term in terms {
+    for term in terms.iter().filter(|term| !leader.is(term)) {
         condition(&mut text, &mut values, id, term);
     }
     if let Some(search) = &search
