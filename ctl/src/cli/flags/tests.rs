@@ -223,7 +223,8 @@ fn examples(text: &str) -> Vec<Vec<String>> {
     // A sentence that names the program is no example; neither does it split as a shell's line.
     let words = lines.filter_map(shlex::split);
     let commands = words.flat_map(|words| {
-        let command = words.split(|word| word == "|").map(<[String]>::to_vec);
+        let command =
+            words.split(|word| ["|", "&&"].contains(&word.as_str())).map(<[String]>::to_vec);
         command.collect::<Vec<_>>()
     });
     let commands = commands.map(|words| {
