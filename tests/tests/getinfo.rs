@@ -401,7 +401,7 @@ async fn without_root_getinfo_users_reports_it() {
     let wrapper =
         ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"].map(str::to_owned);
     let program = scratch.file("BasicAgentCtl");
-    std::fs::copy(binary("BasicAgentCtl"), &program).unwrap();
+    test_support::copy_program(binary("BasicAgentCtl"), &program);
     let mut words = wrapper.to_vec();
     words.push(program.display().to_string());
     words.extend(["--plugin-dir".to_owned(), scratch.file("plugins").display().to_string()]);

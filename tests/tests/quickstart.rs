@@ -78,14 +78,13 @@ fn the_quickstart_passes_without_root() {
     let scratch = Scratch::new("quickstart");
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     for name in BINARIES {
-        std::fs::copy(binary(name), scratch.file(name)).unwrap();
+        test_support::copy_program(binary(name), scratch.file(name));
     }
     let script = scratch.file("demo.sh");
-    std::fs::copy(
+    test_support::copy_program(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart/demo.sh"),
         &script,
-    )
-    .unwrap();
+    );
     let wrapper = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"];
     as_it_should_be(&demo(&wrapper, scratch.path(), &script));
 }

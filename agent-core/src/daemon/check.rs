@@ -97,9 +97,8 @@ fn crontabs(config: &Config) -> Vec<String> {
     }
     for job in &crontabs.jobs {
         let (file, line) = (job.file.display(), job.line);
-        let zone = job.definition.options.timezone.as_deref().unwrap_or_default();
-        let zone = schedule::check(zone, "").err().map(|error| error.to_string());
-        if let Some(why) = zone.as_deref().and_then(|why| why.strip_prefix("cron.timezone: ")) {
+        let zone = job.definition.options.timezone.as_deref().filter(|zone| !zone.is_empty());
+        if let Some(Err(why)) = zone.map(schedule::check_zone) {
             problems.push(format!("{file}:{line}: {why}"));
         }
         if let Some(AccountId::Name(user)) = &job.definition.bash.user

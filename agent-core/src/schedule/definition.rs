@@ -50,6 +50,9 @@ pub(crate) fn resolve(set: CronSet) -> Result<JobDefinition, Error> {
 /// # Errors
 /// [`Error::Invalid`]: which of them, and why.
 pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
+    if !timezone.is_empty() {
+        check_zone(timezone).map_err(|why| Error::invalid("cron.timezone", why))?;
+    }
     let reader = Reader {
         host: String::new(),
         zones: Zones::system(),
@@ -57,13 +60,18 @@ pub(crate) fn check(timezone: &str, calendar: &str) -> Result<(), Error> {
         calendars: Mutex::default(),
         appeared: AtomicBool::default(),
     };
-    if !timezone.is_empty() {
-        reader.zones.load(timezone).map_err(|error| Error::invalid("cron.timezone", error))?;
-    }
     if !calendar.is_empty() {
         reader.calendar(Path::new(calendar)).map_err(|why| Error::invalid("cron.calendar", why))?;
     }
     Ok(())
+}
+
+/// Checks that this host knows a time zone of this name.
+///
+/// # Errors
+/// A sentence that says why not.
+pub(crate) fn check_zone(name: &str) -> Result<(), String> {
+    Zones::system().load(name).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Reads schedules: it knows the zones and calendars, and the defaults for jobs that name none.

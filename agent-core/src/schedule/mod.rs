@@ -25,7 +25,7 @@ mod timer;
 mod watch;
 
 pub(crate) use crontabs::Crontabs;
-pub(crate) use definition::{check, resolve};
+pub(crate) use definition::{check, check_zone, resolve};
 pub(crate) use error::Error;
 pub(crate) use plan::Past;
 pub(crate) use scheduler::{JobListing, Scheduler};

@@ -4,12 +4,12 @@
 use crate::clock;
 use agent_wire::reply::AgentInfo;
 
-/// An agent without a channel for this long, in seconds, is a matter for somebody: restarts of a
+/// How long an agent may be without a channel before that is a warning, in seconds: restarts of a
 /// controller are shorter.
 const AWAY: i64 = 300;
 
-/// A certificate that is not replaced for so long before its end, in seconds, is a matter for
-/// somebody; of one with a short life, it is the last quarter.
+/// How long before its end a certificate that was not replaced becomes a warning, in seconds; one
+/// with a short life does so in its last quarter.
 const SOON: i64 = 30 * 86_400;
 
 /// How an agent is. The numbers are the exit statuses of monitoring plugins.

@@ -110,7 +110,7 @@ impl Person {
         }
         // The checkout may be where only root can go.
         let copy = person.scratch.file("BasicAgentCtl");
-        std::fs::copy(binary("BasicAgentCtl"), &copy).unwrap();
+        test_support::copy_program(binary("BasicAgentCtl"), &copy);
         std::fs::create_dir(&person.home).unwrap();
         for path in [person.scratch.path(), &person.home] {
             chown(path, Some(Uid::from_raw(NOBODY)), Some(Gid::from_raw(NOBODY))).unwrap();

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-use test_support::Scratch;
+use test_support::{Scratch, copy_program};
 
 /// A child that is ended with its test.
 struct Running(Child);
@@ -92,7 +92,7 @@ fn a_program_may_be_named_as_a_deleted_one() {
     let scratch = Scratch::new("processes-deleted");
     let start = |name: &str| {
         let path = scratch.file(name);
-        std::fs::copy("/bin/bash", &path).unwrap();
+        copy_program("/bin/bash", &path);
         (running(Command::new(&path).args(["-c", "echo; read x; exit"])), path)
     };
     let (named, gone, replaced) = (start("tool (deleted)"), start("gone"), start("replaced"));
@@ -115,7 +115,7 @@ fn names_with_line_ends_and_brackets_are_whole_and_add_no_process() {
     for name in ["a) R 1 (b", "x\ny", " 1 (init) S", "\\n", "é\u{1}"] {
         // The kernel names a process after its program's file.
         let program = scratch.file(name);
-        std::fs::copy("/bin/bash", &program).unwrap();
+        copy_program("/bin/bash", &program);
         let child = running(Command::new(program).args(["-c", "echo; read x; exit", "name", name]));
         let answer = call(&provider, &format!("-p {}", child.0.id())).unwrap();
         assert_eq!(

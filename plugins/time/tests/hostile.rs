@@ -29,7 +29,7 @@ fn a_process_whose_name_begins_as_a_daemons_is_none() {
     // The kernel names a process after its program's file.
     let scratch = Scratch::new("time-names");
     let program = scratch.file("phc2sys\nx");
-    std::fs::copy("/bin/bash", &program).unwrap();
+    test_support::copy_program("/bin/bash", &program);
     let mut child = Command::new(program)
         .args(["-c", "echo; read x; exit"])
         .stdin(Stdio::piped())

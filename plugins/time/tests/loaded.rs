@@ -122,7 +122,7 @@ fn a_daemon_is_found_by_its_name() {
     let folder = std::env::temp_dir().join(format!("getinfo-time-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("ptp4l");
-    fs::copy("/bin/cat", &program).unwrap();
+    test_support::copy_program("/bin/cat", &program);
     let mut child =
         Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It has its name before it answers.

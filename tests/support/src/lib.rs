@@ -10,6 +10,7 @@ mod namespace;
 mod pki;
 mod postgres;
 mod processes;
+mod program;
 mod ready;
 mod scratch;
 mod wait;
@@ -23,6 +24,7 @@ pub use namespace::{NetworkPair, in_mount_namespace, is_inside, needs_root, run}
 pub use pki::{Identity, Pki};
 pub use postgres::{FAST, PostgresDatabase, PostgresServer};
 pub use processes::{Process, alive, process, processes, processes_with};
+pub use program::copy_program;
 pub use ready::start_until_ready;
 pub use scratch::Scratch;
 pub use wait::{

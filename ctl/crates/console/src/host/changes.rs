@@ -56,7 +56,7 @@ struct Changes {
     frame: crate::page::Frame,
 }
 
-/// Describes a change without its difference, and whether it is one: the first answer is none.
+/// Describes a change without its difference. A first answer is called such: it changed nothing.
 pub(super) async fn told(
     session: &Session,
     state: &FactState,

@@ -51,7 +51,7 @@ struct Row {
     kind: &'static str,
     word: &'static str,
     why: Option<String>,
-    /// When it runs, in words, as far as they can be told.
+    /// When it runs, in words; `None` if its expression has none.
     meaning: Option<String>,
     expression: String,
     zone: Option<String>,

@@ -83,7 +83,7 @@ pub(crate) fn make(dir: &Path) {
     test_support::run(&["cp", "-a", controller.state().to_str().unwrap(), to.to_str().unwrap()]);
 }
 
-/// Makes the operator whose role is two selectors, if there is none yet.
+/// Creates the operator whose role is two selectors, unless it exists.
 pub(crate) fn make_limited(client: &mut Client) {
     let actions =
         ["hosts.read", "hosts.label", "facts.read", "results.read", "commands.run", "runs.read"];

@@ -1,6 +1,6 @@
 //! Changes of hosts' standings, as the store publishes them, reach the live channels: a host that
-//! was removed or banned is disconnected, one that is quarantined gets no further request. Those
-//! that wait for an operator's approval are told.
+//! was removed or banned is disconnected, one that is quarantined gets no further request. Hosts
+//! that wait for an operator's approval hear of it.
 
 use super::approvals::Approvals;
 use super::peer::Restriction;

@@ -20,7 +20,7 @@ use super::service::Api;
 use super::times;
 use crate::auth::Principal;
 use crate::facts::NotRefreshed;
-use crate::store::FactRow;
+use crate::store::{FactRow, milliseconds};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -32,7 +32,6 @@ use fleet::facts::{is_schema_call, method_name, schema_call};
 use fleet::{Action, UnixMillis};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::time::UNIX_EPOCH;
 
 problems! {
     /// The problems of one host's facts.
@@ -279,6 +278,5 @@ fn time(text: &str) -> Result<UnixMillis, ApiError> {
     let time = humantime::parse_rfc3339_weak(text).map_err(|_| {
         ApiError::InvalidRequest(format!("{text:?} is no time; use 2026-01-31T09:30:00Z"))
     })?;
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX))
+    Ok(milliseconds(time))
 }

@@ -6,6 +6,7 @@ use super::service::Api;
 use crate::agents::{Restriction, Session};
 use crate::auth::Principal;
 use crate::metrics::{self, Gauges, Process};
+use crate::store::milliseconds;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -13,7 +14,7 @@ use axum::response::Response;
 use controller_api::path;
 use fleet::{DAY, UnixMillis};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The times that hosts' certificates are counted by.
 const WITHIN: [(&str, UnixMillis); 5] =
@@ -89,10 +90,4 @@ fn by_state(sessions: &[Arc<Session>]) -> Vec<(&'static str, u64)> {
         }
     }
     vec![("active", active), ("pending", pending), ("quarantined", quarantined), ("clone", clone)]
-}
-
-/// Returns the time since 1970.
-fn milliseconds(time: SystemTime) -> UnixMillis {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }

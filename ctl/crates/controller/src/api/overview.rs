@@ -25,7 +25,8 @@ problems! {
     Counting: Conflict
 }
 
-/// Hosts in all, and hosts of each state that is not active, that are counted for an operator who may not see every host.
+/// Hosts that are counted for an operator who may not see every host: in all, and of each state but
+/// active.
 const MAX_COUNTED: usize = 20_000;
 
 const HOUR: i64 = 3600 * 1000;

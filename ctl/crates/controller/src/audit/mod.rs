@@ -8,11 +8,11 @@ mod work;
 
 pub(crate) use work::Work;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, milliseconds};
 use fleet::audit::{Event, Outcome};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The most bytes of one text in an event, as of a command.
 pub(crate) const MAX_TEXT: usize = 4 << 10;
@@ -109,8 +109,7 @@ fn event(deed: Deed) -> Event {
 
 /// Returns the milliseconds since 1970, UTC.
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    milliseconds(SystemTime::now())
 }
 
 /// Shortens a text to [`MAX_TEXT`] bytes, and says so.

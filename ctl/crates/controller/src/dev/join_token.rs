@@ -1,12 +1,12 @@
 //! The join token of a trial.
 
+use crate::audit;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::store::{NewToken, Store, StoreError};
 use fleet::join::RANDOM;
 use fleet::{JoinTerms, JoinToken, Labels, UnixMillis};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time that a new token is good for, and that an old one must be good for yet to be kept, in
 /// milliseconds.
@@ -18,7 +18,7 @@ const MAX_USES: u32 = 1000;
 
 /// Puts a token into the file, unless the one there is good.
 pub(super) async fn provide(path: &Path, store: &dyn Store) -> Result<(), Error> {
-    let now = now();
+    let now = audit::now();
     if is_good(path, store, now).await.map_err(failed)? {
         return Ok(());
     }
@@ -59,9 +59,4 @@ async fn is_good(path: &Path, store: &dyn Store, now: UnixMillis) -> Result<bool
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn failed(error: StoreError) -> Error {
     Error::Flags(format!("--dev: cannot make a join token: {error}"))
-}
-
-fn now() -> UnixMillis {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since_1970.as_millis()).unwrap_or(UnixMillis::MAX)
 }

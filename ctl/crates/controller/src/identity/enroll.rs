@@ -4,10 +4,11 @@ use super::csr::PublicKey;
 use super::doors::Door;
 use super::name::can_name_a_host;
 use super::refusal::Refused;
-use super::service::{Identity, millis, sign};
+use super::service::{Identity, sign};
 use crate::log_limit::{LogLimit, log_limited};
 use crate::metrics::Enrollment;
 use crate::store;
+use crate::store::milliseconds;
 use agent_wire::Retcode;
 use agent_wire::message::{Enroll, EnrollReply, EnrollRequest};
 use fleet::identity::{Answer, EnrollRefusal, PENDING_RETRY_AFTER};
@@ -102,7 +103,7 @@ impl Identity {
             version: request.joiner.version,
             source,
             offer: self.offer(&issuance, now)?,
-            now: millis(now),
+            now: milliseconds(now),
         });
         let admission = match stored.await.map_err(Refused::store("a host cannot join"))? {
             Ok(admission) => admission,

@@ -3,9 +3,10 @@
 use super::csr::PublicKey;
 use super::enroll::{machine, pending};
 use super::refusal::Refused;
-use super::service::{Identity, millis, sign};
+use super::service::{Identity, sign};
 use crate::metrics::Enrollment;
 use crate::store;
+use crate::store::milliseconds;
 use agent_wire::Retcode;
 use agent_wire::message::{EnrollReply, Recover};
 use fleet::Digest;
@@ -44,7 +45,7 @@ impl Identity {
             source,
             offer: self.offer(&issuance, now)?,
             within: i64::try_from(self.settings.recover_within.as_millis()).unwrap_or(i64::MAX),
-            now: millis(now),
+            now: milliseconds(now),
         });
         let stored = stored.await.map_err(Refused::store("a host cannot recover"))?;
         match stored.map_err(Refused::identity)? {

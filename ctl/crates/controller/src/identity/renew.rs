@@ -2,9 +2,10 @@
 
 use super::csr::PublicKey;
 use super::refusal::Refused;
-use super::service::{Identity, millis, sign};
+use super::service::{Identity, sign};
 use crate::metrics::Renewal;
 use crate::store;
+use crate::store::milliseconds;
 use agent_wire::Retcode;
 use agent_wire::message::{CertAnswer, CertRenew};
 use fleet::Digest;
@@ -56,7 +57,7 @@ impl Identity {
             renewal: request.renewal_id.clone(),
             new_key: new.hash(),
             offer: self.offer(&issuance, now)?,
-            now: millis(now),
+            now: milliseconds(now),
         });
         let stored = stored.await.map_err(Refused::store("a certificate cannot be renewed"))?;
         let stored = stored.map_err(Refused::identity)?;

@@ -2,7 +2,8 @@
 //! third: 99 % of the hosts that were seen in 30 days must have followed.
 
 use super::ca::{Phase, RotationError};
-use super::service::{Identity, millis};
+use super::service::Identity;
+use crate::store::milliseconds;
 use crate::store::{Followers, StoreError};
 use controller_api::{CaStatus, RotationState, RotationStep};
 use std::fmt;
@@ -159,7 +160,8 @@ impl Identity {
 
     async fn followers(&self) -> Result<Followers, StoreError> {
         let version = u32::try_from(self.ca.current().state.version).unwrap_or(u32::MAX);
-        let since = millis(SystemTime::now().checked_sub(SEEN_WITHIN).unwrap_or(SystemTime::now()));
+        let since =
+            milliseconds(SystemTime::now().checked_sub(SEEN_WITHIN).unwrap_or(SystemTime::now()));
         self.store.followers(version, since).await
     }
 }

@@ -13,7 +13,7 @@ use fleet::identity::{Certificate, Offer, UnknownHosts};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What the flags say about hosts.
 #[derive(Clone, Copy, Debug)]
@@ -118,10 +118,4 @@ pub(super) fn sign(
         ca_version: issuance.state.version,
         generation: stored.generation.into(),
     })
-}
-
-/// Returns the milliseconds since 1970.
-pub(super) fn millis(time: SystemTime) -> UnixMillis {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

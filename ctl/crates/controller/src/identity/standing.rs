@@ -1,8 +1,9 @@
 //! What a host may do that has opened a channel with a certificate.
 
 use super::leaf::Leaf;
-use super::service::{Identity, millis};
+use super::service::Identity;
 use crate::log_limit::{LogLimit, log_limited};
+use crate::store::milliseconds;
 use crate::store::{ChannelProof, NewChannel, StandingChange};
 use controller_api::Departure;
 use fleet::audit::{Event, Outcome};
@@ -65,7 +66,7 @@ impl Identity {
             version: opened.version.map(str::to_owned),
             boot: opened.boot.map(str::to_owned),
             ca_version: opened.ca_version,
-            now: millis(SystemTime::now()),
+            now: milliseconds(SystemTime::now()),
         });
         match answer.await {
             Ok(Ok(connection)) => {
@@ -87,7 +88,7 @@ impl Identity {
 
     /// Notes that a host's channel has ended, and why, if it was the one that served the host.
     pub(crate) async fn left(&self, host: &str, why: Option<Departure>) {
-        let now = millis(SystemTime::now());
+        let now = milliseconds(SystemTime::now());
         if let Err(error) = self.store.disconnected(host, why, now).await {
             log::debug!("{host}: the end of its channel is not noted: {error}");
         }
@@ -109,7 +110,7 @@ impl Identity {
             detail: Some(serde_json::json!({ "reason": why }).to_string()),
         };
         if let Err(error) =
-            self.store.record(event, Outcome::Succeeded, millis(SystemTime::now())).await
+            self.store.record(event, Outcome::Succeeded, milliseconds(SystemTime::now())).await
         {
             log::warn!("{host}: the event of its clone is not recorded: {error}");
         }

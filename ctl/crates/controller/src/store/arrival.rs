@@ -6,6 +6,22 @@ use std::fmt;
 /// What a queued result costs beside its text, in bytes: ids, queue, acknowledgement.
 const OVERHEAD: usize = 1 << 10;
 
+/// KiB of results that may wait for the database, over all sessions; [`Results::put`] waits beyond
+/// that.
+///
+/// [`Results::put`]: super::Results::put
+pub(in crate::store) const MAX_QUEUED_KIB: u32 = 32 << 10;
+
+/// Bytes of results in one transaction; a single result may be larger.
+pub(in crate::store) const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// Returns the digest by which a result that comes again is known.
+pub(in crate::store) fn digest_of(event: &str) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, event.as_bytes()).as_ref());
+    digest
+}
+
 /// An `async.result` or `cron.result` that is to be stored.
 pub(crate) struct Arrival {
     /// The id of the host that delivered it.

@@ -5,6 +5,8 @@
 //! the newest result, has to stay consistent for a day before results are deleted by it. Pure: the
 //! time comes in.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 const HOUR: i64 = 3600 * 1000;
 
 /// A clock that moved further than this since the last sweep is doubted.
@@ -12,6 +14,12 @@ const FAR: i64 = 7 * 24 * HOUR;
 
 /// A doubted clock is believed after this time: a day, less the drift of a day.
 const DOUBTED_FOR: i64 = 23 * HOUR;
+
+/// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.
+pub(crate) fn milliseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// What is known of the clock. Times are milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

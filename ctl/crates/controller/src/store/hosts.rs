@@ -4,17 +4,17 @@
 //! within the transaction that stores it. A certificate is never stored: its serial number and
 //! validity are, and whoever asks signs it from those after the commit.
 
+use super::standing::StandingChange;
 use super::{Admission, EnrollRequest, NewChannel, RecoverRequest, RenewRequest, StoreError};
 use async_trait::async_trait;
 use controller_api::Departure;
-use fleet::audit::Event;
 use fleet::identity::{Answer, Certificate, Choice, Connection, EnrollRefusal, Settled};
 use fleet::{
     HostRecord, HostState, IdentityRefusal, LabelKey, LabelSource, LabelValue, Labels, Selector,
     TokenId, UnixMillis,
 };
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -278,32 +278,6 @@ pub(in crate::store) fn source_named(name: &str) -> Option<LabelSource> {
         .find(|source| source_name(*source) == name)
 }
 
-/// Makes the event of something that a host has caused, from this address.
-pub(in crate::store) fn host_event(
-    action: &str,
-    host: &str,
-    source: IpAddr,
-    detail: Option<String>,
-) -> Event {
-    Event {
-        actor: format!("host:{host}"),
-        source: Some(source.to_string()),
-        action: action.to_owned(),
-        hosts: vec![host.to_owned()],
-        detail,
-    }
-}
-
-/// A change of a host's standing, for its live channels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StandingChange {
-    /// The host.
-    pub(crate) host: String,
-    /// Its state now; `None` if it was removed. A host without a [`fleet::identity::Standing`] must
-    /// not stay connected.
-    pub(crate) state: Option<HostState>,
-}
-
 /// A host's state without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StateName {
@@ -425,7 +399,7 @@ pub(crate) struct InUse {
 /// A page of hosts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostQuery {
-    /// Only hosts that one of these matches; every host, if there is none to say so.
+    /// Only hosts that one of these selectors matches; `None` for every host.
     pub(crate) reach: Option<Vec<Selector>>,
     /// Only hosts that it matches.
     pub(crate) selector: Option<Selector>,

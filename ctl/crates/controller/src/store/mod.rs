@@ -28,6 +28,7 @@ mod host_requests;
 mod hosts;
 mod idempotency;
 mod judged;
+mod leader;
 #[cfg(test)]
 #[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;
@@ -40,6 +41,7 @@ mod results;
 mod runs;
 mod schedules;
 mod sqlite;
+mod standing;
 mod steps;
 mod targets;
 mod tokens;
@@ -47,9 +49,13 @@ mod trend;
 mod unwritten;
 mod usage;
 mod watch;
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "measurements print their figures")]
+mod work;
 
 pub(crate) use arrival::{Acknowledgement, Arrival, Outcome};
 pub(crate) use bounds::{Bounds, Keep};
+pub(crate) use clock::milliseconds;
 pub(crate) use error::StoreError;
 pub(crate) use events::*;
 pub(crate) use facts::*;
@@ -62,6 +68,7 @@ pub(crate) use results::{MAX_PAGE_BYTES, ResultHead, ResultRow, Results};
 pub(crate) use runs::*;
 pub(crate) use schedules::*;
 pub(crate) use sqlite::SqliteStore;
+pub(crate) use standing::StandingChange;
 pub(crate) use targets::*;
 pub(crate) use tokens::*;
 pub(crate) use trend::*;

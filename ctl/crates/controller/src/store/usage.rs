@@ -28,6 +28,15 @@ pub(in crate::store) enum Full {
     Store,
 }
 
+/// What became of a result of a transaction that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Fate {
+    /// It is stored, now or before.
+    Stored,
+    /// There is no room for it.
+    Refused(Full),
+}
+
 impl Usage {
     /// Makes the books of what the table holds.
     pub(in crate::store) fn of(hosts: HashMap<String, u64>) -> Self {

@@ -24,6 +24,20 @@ use std::sync::Arc;
 /// The most bytes of results of one host in these tests.
 pub(super) const HOST_BYTES: u64 = 32 << 20;
 
+/// Tables of a few rows, whatever the fleet's size.
+pub(in crate::store) const SMALL: [&str; 10] = [
+    "clock",
+    "host_counts",
+    "event_chain",
+    "own_roles",
+    "open_events",
+    "setup",
+    "target_changes",
+    "budgets",
+    "fact_totals",
+    "schedule_set",
+];
+
 /// A database of one test.
 pub(super) trait Database {
     /// The store over it.

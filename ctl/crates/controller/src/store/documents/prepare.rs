@@ -33,13 +33,13 @@ pub(in crate::store) struct NewDocument {
     pub(in crate::store) digest: Digest,
     /// Bytes of its text.
     pub(in crate::store) size: usize,
-    /// What to store; `None` if it was there already.
+    /// The document to store; `None` if it is stored already.
     pub(in crate::store) body: Option<NewBody>,
-    /// What is kept of the whole answer, where it is more than the document.
+    /// The kept part of the whole answer, where it is more than the document.
     pub(in crate::store) newest: Option<Newest>,
 }
 
-/// What is kept of a whole answer.
+/// The kept part of a whole answer.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Newest {
     /// The answer, compressed against the document, and its size.

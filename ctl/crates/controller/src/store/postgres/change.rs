@@ -1,10 +1,10 @@
 //! Changes: each is one transaction of its own, at READ COMMITTED, and is on disk when its caller
 //! hears of it.
 //!
-//! A change runs in a task of its own, so that one whose caller has gone is finished and published
-//! all the same. It begins anew when the server breaks a deadlock by ending it, or when its
+//! A change runs in a task of its own, so that it is finished and published even if its caller has
+//! gone. The store tries it again when the server ends it to break a deadlock, or when its
 //! connection is lost before the commit. A commit that was sent and not answered may have happened:
-//! that is an error which says so, never an acknowledgement.
+//! the caller gets an error that says so, never an acknowledgement.
 
 use super::core::Core;
 use super::error::{DbError, Failure};
@@ -15,7 +15,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Instant;
 
-/// How often a change begins anew.
+/// The most tries of a change.
 const MAX_TRIES: u32 = 4;
 
 /// Why a change came to nothing.
@@ -72,11 +72,11 @@ pub(super) struct Transaction {
     pub(super) effects: Effects,
 }
 
-/// What becomes of a change after one try.
+/// The outcome of one try of a change.
 pub(super) enum Step<T> {
     /// It is done.
     Done(Result<T, StoreError>),
-    /// It begins anew.
+    /// It is tried again.
     Again,
 }
 
@@ -179,7 +179,7 @@ impl Core {
                 if *tries < MAX_TRIES
                     && matches!(error.failure(), Failure::Conflict | Failure::Lost) =>
             {
-                log::debug!("a change begins anew: {error}");
+                log::debug!("trying a change again: {error}");
                 Step::Again
             }
             CommitError::Undone(error) => Step::Done(Err(self.unwritten(&error))),

@@ -1,4 +1,4 @@
-//! What every part of the store shares: the connections, the hold on the database, and what is
+//! The state that every part of the store shares: the connections, the hold on the database, and what is
 //! published.
 
 use super::address::Address;
@@ -34,7 +34,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(20);
 /// What an operator does about damage.
 const REMEDY: &str = "restore the database from a backup, or turn to its standby";
 
-/// What every part of the store shares.
+/// The state that every part of the store shares.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) address: Arc<Address>,
@@ -147,7 +147,7 @@ impl Core {
     /// Lends a connection that reads `subject`.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no connection is free in time.
     pub(super) async fn reader(&self, subject: &str) -> Result<Sql, StoreError> {
         self.pool.get().await.map_err(|error| self.unread(subject, &error))
     }
@@ -190,7 +190,7 @@ impl Core {
         }
     }
 
-    /// Forgets the hosts whose records a change has touched, whatever became of it.
+    /// Forgets the hosts whose records a change has touched, committed or not.
     pub(super) fn forget(&self, effects: &Effects) {
         effects.records.iter().for_each(|host| self.judged.forget(host));
     }

@@ -50,7 +50,7 @@ impl DbError {
         let Some(code) = error.code() else {
             return if error.is_closed() || has_io(error) { Failure::Lost } else { Failure::Other };
         };
-        // Of two that insert the same, the second one begins anew and finds it.
+        // Of two that insert the same, the second one is tried again and finds it.
         let in_the_way = [
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::T_R_DEADLOCK_DETECTED,

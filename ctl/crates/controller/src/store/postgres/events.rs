@@ -11,20 +11,16 @@ use super::column::{digest, json, parsed};
 use super::error::DbError;
 use super::sql::Sql;
 use super::{PostgresStore, params};
-use crate::store::audit_line::{Line, check, fits, missing, not_open, outcome_name, outcome_named};
+use crate::store::audit_line::{
+    CHECKED, Line, LogCheck, MAX_DELETED, fits, not_open, outcome_name, outcome_named,
+};
 use crate::store::document::document;
 use crate::store::{EventQuery, EventRow, Events, StoreError, Verified};
 use async_trait::async_trait;
-use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
+use fleet::audit::{Anchor, Body, Entry, Event, Outcome};
 use fleet::{Digest, UnixMillis};
 use tokio::sync::watch;
 use tokio_postgres::Row;
-
-/// Lines that one query of the check reads.
-const CHECKED: i64 = 4096;
-
-/// Lines that one transaction deletes for their age.
-const MAX_DELETED: i64 = 1024;
 
 #[async_trait]
 impl Events for PostgresStore {
@@ -66,23 +62,11 @@ impl Events for PostgresStore {
     }
 
     async fn verify_events(&self) -> Result<Verified, StoreError> {
-        let (anchor, head) = query!(self, "the audit log", |sql| chain(&sql))?;
-        let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
-        let fault = loop {
-            let after = verifier.anchor().sequence;
-            let lines = query!(self, "the audit log", |sql| lines(&sql, after, head.sequence))?;
-            if lines.is_empty() {
-                break missing(after, &head);
-            }
-            let fault = lines.into_iter().find_map(|line| {
-                checked += 1;
-                check(&mut verifier, line, &head).err()
-            });
-            if fault.is_some() {
-                break fault;
-            }
-        };
-        Ok(Verified { lines: checked, anchor, head: verifier.anchor(), fault })
+        let mut check = LogCheck::begin(query!(self, "the audit log", |sql| chain(&sql))?);
+        while let Some((after, last)) = check.next() {
+            check.take(query!(self, "the audit log", |sql| lines(&sql, after, last))?);
+        }
+        Ok(check.found())
     }
 }
 

@@ -15,13 +15,12 @@ pub(super) mod presence;
 mod query;
 mod record;
 
-pub(super) use record::By;
-
 use super::change::{ChangeError, Transaction, change, query};
 use super::column::json;
 use super::error::DbError;
 use super::sql::Sql;
 use super::{PostgresStore, params};
+use crate::store::standing::By;
 use crate::store::{
     Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, InUse, LabelChange,
     NewChannel, PENDING_KEPT, RecoverRequest, RenewRequest, StandingChange, StoreError,

@@ -112,7 +112,7 @@ async fn give_back(sql: &Sql, request: &Repeatable) -> Result<(), ChangeError> {
     Ok(())
 }
 
-/// Notes that the requests which the last run of the controller left without an answer have none.
+/// Notes that the last run of the controller left these requests without an answer.
 pub(super) async fn interrupt(sql: &Sql) -> Result<(), DbError> {
     sql.run("UPDATE repeatable SET state = 'interrupted' WHERE state = 'running'", params![])
         .await?;

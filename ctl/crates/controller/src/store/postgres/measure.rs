@@ -4,51 +4,16 @@
 
 use super::{Address, PostgresStore};
 use crate::store::conformance::Part;
-use crate::store::conformance::hosts::{NOW, Newcomer, key, terms, token};
+use crate::store::work::{audit, connect, enroll, rate};
 use crate::store::{
-    Acknowledgement, Arrival, Bounds, ChannelProof, HostQuery, Hosts as _, LabelChange, NewChannel,
-    Outcome, SqliteStore,
+    Acknowledgement, Arrival, Bounds, HostQuery, Hosts as _, LabelChange, Outcome, SqliteStore,
 };
 use agent_wire::message::EventKind;
-use fleet::audit::{Event, Outcome as Ended};
 use fleet::{LabelKey, LabelValue, Selector};
-use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use test_support::{PostgresServer, Scratch};
 use tokio::sync::mpsc::unbounded_channel;
-
-/// Runs `work` for each number below `count`, `width` at a time; prints the rate.
-async fn rate<F>(
-    what: &str,
-    count: u32,
-    width: usize,
-    work: impl Fn(u32) -> F + Clone + Send + 'static,
-) where
-    F: Future<Output = ()> + Send,
-{
-    let (next, begun) = (Arc::new(AtomicU32::new(0)), Instant::now());
-    let running: Vec<_> = (0..width)
-        .map(|_| {
-            let (next, work) = (Arc::clone(&next), work.clone());
-            tokio::spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        return;
-                    }
-                    work(number).await;
-                }
-            })
-        })
-        .collect();
-    for one in running {
-        one.await.unwrap();
-    }
-    let took = begun.elapsed().as_secs_f64();
-    println!("{what}, {width} in flight: {:.0}/s", f64::from(count) / took);
-}
 
 /// Delivers results of short commands from 1,000 hosts, and waits until all are acknowledged.
 async fn results(name: &str, store: &impl Part, count: u32) {
@@ -76,52 +41,9 @@ async fn results(name: &str, store: &impl Part, count: u32) {
 }
 
 async fn hosts<S: Part + 'static>(name: &str, store: &Arc<S>, count: u32) {
-    for number in 0..count.div_ceil(10_000) {
-        let mut many = terms();
-        many.max_uses = 10_000;
-        store.create_token(token(number, many)).await.unwrap();
-    }
-    let to = Arc::clone(store);
-    rate(&format!("{name}: enrollments"), count, 64, move |number| {
-        let store = Arc::clone(&to);
-        async move {
-            let id = format!("host-{number:06}");
-            let newcomer = Newcomer::by(number / 10_000, number).wanting(&id);
-            newcomer.enroll(&*store).await.unwrap();
-        }
-    })
-    .await;
-    let to = Arc::clone(store);
-    rate(&format!("{name}: channels opened"), count, 2048, move |number| {
-        let store = Arc::clone(&to);
-        async move {
-            let channel = NewChannel {
-                host: format!("host-{number:06}"),
-                proof: ChannelProof::Own { key: key(number), not_before: NOW },
-                address: "192.0.2.7:4711".parse().unwrap(),
-                version: Some("0.2.0".to_owned()),
-                boot: Some("boot-2".to_owned()),
-                ca_version: Some(3),
-                now: NOW,
-            };
-            store.connected(channel).await.unwrap().unwrap();
-        }
-    })
-    .await;
-    let to = Arc::clone(store);
-    rate(&format!("{name}: audited actions, begun and ended"), 4000, 16, move |_| {
-        let store = Arc::clone(&to);
-        async move {
-            let event = Event {
-                actor: "anna".to_owned(),
-                action: "hosts.labels".to_owned(),
-                ..Event::default()
-            };
-            let begun = store.begin(event, NOW).await.unwrap();
-            store.complete(begun, Ended::Succeeded, None, NOW).await.unwrap();
-        }
-    })
-    .await;
+    enroll(name, store, count, 64).await;
+    connect(name, store, count).await;
+    audit(name, store, 16).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

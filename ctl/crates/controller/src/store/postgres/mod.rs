@@ -38,8 +38,9 @@ mod usage;
 mod writer;
 
 use self::core::Core;
-use super::Bounds;
+use super::arrival::MAX_QUEUED_KIB;
 use super::clock::Clock;
+use super::{Bounds, milliseconds};
 use crate::error::Error;
 pub(crate) use address::Address;
 use change::{ChangeError, CommitError};
@@ -53,11 +54,7 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use writer::{QueueItem, Writer, milliseconds};
-
-/// KiB of results that may wait for the database, over all sessions; further ones wait before they
-/// are queued.
-const MAX_QUEUED_KIB: u32 = 32 << 10;
+use writer::{QueueItem, Writer};
 
 /// Everything in a PostgreSQL database.
 #[derive(Debug)]

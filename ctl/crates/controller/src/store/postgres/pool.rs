@@ -59,7 +59,7 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Trouble {
     failures: u32,
-    /// Until then nobody tries; and why.
+    /// The time until which no connection is tried, and why.
     pause: Option<(Instant, String)>,
 }
 
@@ -85,7 +85,7 @@ impl Pool {
     /// Lends a connection.
     ///
     /// # Errors
-    /// When there is none in time; at once while the server has just not been reached.
+    /// When no connection is free in time; at once after the server could not be reached.
     pub(super) async fn get(&self) -> Result<Sql, DbError> {
         if let Some(why) = self.pause() {
             return Err(DbError::Unreachable(why));
@@ -103,7 +103,7 @@ impl Pool {
         }
     }
 
-    /// Returns why nobody tries to connect at present.
+    /// Returns why no connection is tried at present.
     fn pause(&self) -> Option<String> {
         let trouble = self.trouble.lock();
         let (until, why) = trouble.pause.as_ref()?;

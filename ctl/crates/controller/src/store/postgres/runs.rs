@@ -1,5 +1,5 @@
 //! The runs and their targets: their own rows (`record`), how targets move (`moves`, `replies`), what
-//! operators look at (`query`, `targets`, `history`), the `budgets`, and what is too old (`expire`).
+//! operators look at (`query`, `targets`, `history`), the `budgets`, and the end of old runs (`expire`).
 //!
 //! Every change takes its number from the `ledger` of its transaction, which also keeps the counts.
 

@@ -3,11 +3,12 @@
 use super::change::{ChangeError, Transaction, change, query};
 use super::column::{digest, json, parsed};
 use super::error::DbError;
-use super::hosts::{self, By};
+use super::hosts;
 use super::lock::Lock;
 use super::sql::Sql;
 use super::{PostgresStore, column, limit, params};
 use crate::store::document::document;
+use crate::store::standing::By;
 use crate::store::{Admitting, JoinTokens, MAX_TOKENS, NewToken, StoreError, TokenRow};
 use async_trait::async_trait;
 use fleet::{JoinState, TokenId, UnixMillis};

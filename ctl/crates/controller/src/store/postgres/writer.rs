@@ -1,5 +1,5 @@
 //! The task that stores results: it takes every queued one, writes a batch in one transaction, and
-//! only then acknowledges them. It also deletes what is too old, once a day.
+//! only then acknowledges them. It also deletes expired rows, once a day.
 //!
 //! A batch that fails is written one result at a time, so that one which the database cannot take
 //! holds up no other. While the database is away, results wait with their agents (`backlog`).
@@ -10,23 +10,22 @@ mod sweep;
 
 use super::change::{CommitError, roll_back};
 use super::core::Core;
+use crate::store::arrival::MAX_BATCH_BYTES;
 use crate::store::backlog::Backlog;
 use crate::store::clock::Clock;
+use crate::store::milliseconds;
 use crate::store::refused::Refused;
-use crate::store::usage::Full;
+use crate::store::usage::Fate;
 use crate::store::{Arrival, Outcome};
 use batch::Item;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 /// Results in one transaction.
 const MAX_BATCH: usize = 500;
-
-/// Bytes of results in one transaction; a single result may be larger.
-const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// A message to the task.
 pub(super) enum QueueItem {
@@ -46,22 +45,13 @@ pub(super) struct Writer {
     next_sweep: Instant,
 }
 
-/// What was taken from the queue.
+/// Items that were taken from the queue.
 #[derive(Default)]
 struct Batch {
     arrivals: Vec<Arrival>,
     /// Given back once all of it is on disk.
     room: Vec<OwnedSemaphorePermit>,
     closing: bool,
-}
-
-/// What became of a result of a transaction that is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It is stored, now or before.
-    Stored,
-    /// There is no room for it.
-    Refused(Full),
 }
 
 impl Writer {
@@ -77,7 +67,7 @@ impl Writer {
         }
     }
 
-    /// Deletes some of what is too old before anybody changes anything.
+    /// Deletes some expired rows before the first change.
     pub(super) async fn begin(mut self) -> Self {
         self.sweep(SystemTime::now()).await;
         self
@@ -227,10 +217,4 @@ impl Writer {
             );
         }
     }
-}
-
-/// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.
-pub(super) fn milliseconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

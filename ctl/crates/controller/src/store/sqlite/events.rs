@@ -13,20 +13,16 @@ use super::change::{ChangeError, Transaction};
 use super::column::{document, json, parsed};
 use super::sql::Sql as _;
 pub(super) use crate::store::audit_line::MAX_LINES;
-use crate::store::audit_line::{Line, check, fits, missing, not_open, outcome_name, outcome_named};
+use crate::store::audit_line::{
+    CHECKED, Line, LogCheck, MAX_DELETED, fits, not_open, outcome_name, outcome_named,
+};
 use crate::store::{EventQuery, EventRow, Events, StoreError, Verified};
 use async_trait::async_trait;
-use fleet::audit::{Anchor, Body, Entry, Event, Outcome, Verifier};
+use fleet::audit::{Anchor, Body, Entry, Event, Outcome};
 use fleet::{Digest, UnixMillis};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use tokio::sync::watch;
-
-/// Lines that one query of the check reads.
-const CHECKED: i64 = 4096;
-
-/// Lines that one transaction deletes for their age.
-const MAX_DELETED: i64 = 1024;
 
 #[async_trait]
 impl Events for SqliteStore {
@@ -65,26 +61,12 @@ impl Events for SqliteStore {
     }
 
     async fn verify_events(&self) -> Result<Verified, StoreError> {
-        let (anchor, head) = self.readers.query("the audit log", chain).await?;
-        let (mut verifier, mut checked) = (Verifier::behind(anchor), 0);
-        let fault = loop {
-            let after = verifier.anchor().sequence;
-            let lines = self
-                .readers
-                .query("the audit log", move |connection| lines(connection, after, head.sequence))
-                .await?;
-            if lines.is_empty() {
-                break missing(after, &head);
-            }
-            let fault = lines.into_iter().find_map(|line| {
-                checked += 1;
-                check(&mut verifier, line, &head).err()
-            });
-            if fault.is_some() {
-                break fault;
-            }
-        };
-        Ok(Verified { lines: checked, anchor, head: verifier.anchor(), fault })
+        let mut check = LogCheck::begin(self.readers.query("the audit log", chain).await?);
+        while let Some((after, last)) = check.next() {
+            let read = move |connection: &Connection| lines(connection, after, last);
+            check.take(self.readers.query("the audit log", read).await?);
+        }
+        Ok(check.found())
     }
 }
 

@@ -5,18 +5,10 @@ mod history;
 
 use super::SqliteStore;
 use crate::store::Bounds;
-use crate::store::conformance::hosts::{NOW, Newcomer, key, terms, token};
-use crate::store::{
-    ChannelProof, EventQuery, Events as _, HostQuery, Hosts as _, JoinTokens as _, LabelChange,
-    NewChannel, Store as _,
-};
-use fleet::audit::Event;
+use crate::store::work::{audit, connect, enroll, rate};
+use crate::store::{EventQuery, Events as _, HostQuery, Hosts as _, LabelChange, Store as _};
 use fleet::{LabelKey, LabelValue, Selector};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
-use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use test_support::Scratch;
 
@@ -26,108 +18,15 @@ fn open(scratch: &Scratch) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(scratch.path(), bounds).unwrap())
 }
 
-/// Runs `work` for each number below `count`, `width` at a time; prints the rate.
-async fn rate<F>(
-    what: &str,
-    count: u32,
-    width: usize,
-    work: impl Fn(u32) -> F + Clone + Send + 'static,
-) where
-    F: Future<Output = ()> + Send,
-{
-    let (next, begun, cpu) = (Arc::new(AtomicU32::new(0)), Instant::now(), processor_time());
-    let running: Vec<_> = (0..width)
-        .map(|_| {
-            let (next, work) = (Arc::clone(&next), work.clone());
-            tokio::spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        return;
-                    }
-                    work(number).await;
-                }
-            })
-        })
-        .collect();
-    for one in running {
-        one.await.unwrap();
-    }
-    let took = begun.elapsed().as_secs_f64();
-    println!(
-        "{what}, {width} in flight: {:.0}/s ({count} in {took:.2} s, {:.0} µs of CPU each)",
-        f64::from(count) / took,
-        (processor_time() - cpu).as_secs_f64() * 1e6 / f64::from(count)
-    );
-}
-
-/// Returns the processor time of this process: it says more than the rate where others run, too.
-fn processor_time() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    [usage.user_time(), usage.system_time()]
-        .map(|time| Duration::from_micros(time.num_microseconds().try_into().unwrap()))
-        .iter()
-        .sum()
-}
-
-/// Adds `count` hosts by tokens of 10,000 uses.
-async fn enroll(store: &Arc<SqliteStore>, count: u32, width: usize) {
-    for number in 0..count.div_ceil(10_000) {
-        let mut many = terms();
-        many.max_uses = 10_000;
-        store.create_token(token(number, many)).await.unwrap();
-    }
-    let to = Arc::clone(store);
-    rate("enrollments", count, width, move |number| {
-        let store = Arc::clone(&to);
-        async move {
-            let id = format!("host-{number:06}");
-            let newcomer = Newcomer::by(number / 10_000, number).wanting(&id);
-            newcomer.enroll(&*store).await.unwrap();
-        }
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: make bench-store"]
 async fn changes_per_second() {
     let scratch = Scratch::new("controller-store");
     let store = open(&scratch);
-    enroll(&store, 20_000, 64).await;
-    let to = Arc::clone(&store);
-    rate("channels opened", 18_000, 2048, move |number| {
-        let store = Arc::clone(&to);
-        async move {
-            let channel = NewChannel {
-                host: format!("host-{number:06}"),
-                proof: ChannelProof::Own { key: key(number), not_before: NOW },
-                address: "192.0.2.7:4711".parse().unwrap(),
-                version: Some("0.2.0".to_owned()),
-                boot: Some("boot-2".to_owned()),
-                ca_version: Some(3),
-                now: NOW,
-            };
-            store.connected(channel).await.unwrap().unwrap();
-        }
-    })
-    .await;
+    enroll("SQLite", &store, 20_000, 64).await;
+    connect("SQLite", &store, 18_000).await;
     for width in [1, 16] {
-        let to = Arc::clone(&store);
-        rate("audited actions, begun and ended", 4000, width, move |_| {
-            let store = Arc::clone(&to);
-            async move {
-                let event = Event {
-                    actor: "anna".to_owned(),
-                    action: "hosts.label".to_owned(),
-                    hosts: vec!["host-000001".to_owned()],
-                    ..Default::default()
-                };
-                let begun = store.begin(event, NOW).await.unwrap();
-                store.complete(begun, fleet::audit::Outcome::Succeeded, None, NOW).await.unwrap();
-            }
-        })
-        .await;
+        audit("SQLite", &store, width).await;
     }
     let begun = Instant::now();
     let verified = store.verify_events().await.unwrap();
@@ -182,7 +81,7 @@ async fn searches(store: &SqliteStore) {
 async fn pages_of_100000_hosts() {
     let scratch = Scratch::new("controller-store");
     let store = open(&scratch);
-    enroll(&store, 100_000, 256).await;
+    enroll("SQLite", &store, 100_000, 256).await;
     let to = Arc::clone(&store);
     rate("labels set", 100_000, 256, move |number| {
         let store = Arc::clone(&to);

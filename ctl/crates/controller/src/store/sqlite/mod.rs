@@ -34,12 +34,13 @@ mod trend;
 mod usage;
 mod writer;
 
+use super::arrival::MAX_QUEUED_KIB;
 use super::health::Health;
 use super::judged::Judged;
 use super::published::Published;
 use super::unwritten::Unwritten;
 use super::watch::Watches;
-use super::{Bounds, Store, StoreError};
+use super::{Bounds, Store, StoreError, milliseconds};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
@@ -57,9 +58,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use writer::{QueueItem, Writer};
-
-/// KiB of results that may wait for the disk, over all sessions; [`Store::put`] waits beyond that.
-const MAX_QUEUED_KIB: u32 = 32 << 10;
 
 /// Changes that may wait for the disk; further ones wait before they are queued.
 const MAX_CHANGES: usize = 8192;
@@ -159,7 +157,7 @@ fn start(connection: &mut Connection) -> Result<(), ChangeError> {
         let mut effects = Effects::default();
         let mut transaction = Transaction { sql: &sql, effects: &mut effects };
         idempotency::interrupt(&mut transaction)?;
-        let ended = events::close_open(&mut transaction, writer::milliseconds(SystemTime::now()))?;
+        let ended = events::close_open(&mut transaction, milliseconds(SystemTime::now()))?;
         sql.commit()?;
         Ok(ended)
     });

@@ -48,24 +48,11 @@ impl Sql for Connection {
 /// The check of each statement's plan.
 #[cfg(test)]
 mod plan {
+    use crate::store::conformance::SMALL;
     use parking_lot::Mutex;
     use rusqlite::Connection;
     use rusqlite::types::Null;
     use std::collections::BTreeSet;
-
-    /// Tables of a few rows, whatever the fleet's size.
-    const SMALL: [&str; 10] = [
-        "clock",
-        "host_counts",
-        "event_chain",
-        "own_roles",
-        "open_events",
-        "setup",
-        "target_changes",
-        "budgets",
-        "fact_totals",
-        "schedule_set",
-    ];
 
     /// The statements that were checked.
     static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -3,8 +3,9 @@
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::column::{document, json, parsed};
-use super::hosts::{self, By};
+use super::hosts;
 use super::sql::Sql as _;
+use crate::store::standing::By;
 use crate::store::{Admitting, JoinTokens, MAX_TOKENS, NewToken, StoreError, TokenRow};
 use async_trait::async_trait;
 use fleet::{Digest, JoinState, TokenId, UnixMillis};

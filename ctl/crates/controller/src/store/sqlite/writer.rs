@@ -16,14 +16,16 @@ use super::hosts::write_presence;
 use super::published;
 use super::sql::Sql as _;
 use super::usage;
+use crate::store::arrival::MAX_BATCH_BYTES;
 use crate::store::backlog::Backlog;
 use crate::store::clock::Clock;
 use crate::store::health::Health;
 use crate::store::judged::Judged;
+use crate::store::milliseconds;
 use crate::store::published::Published;
 use crate::store::refused::Refused;
 use crate::store::unwritten::Unwritten;
-use crate::store::usage::{Full, Usage};
+use crate::store::usage::{Fate, Usage};
 use crate::store::watch::Watches;
 use crate::store::{Arrival, Bounds};
 use error::WriteError;
@@ -32,16 +34,13 @@ use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Changes in one transaction, and results in one: somebody waits for each change, and a change waits
 /// for one whole transaction and then its own.
 const MAX_BATCH: usize = 256;
-
-/// Bytes of results in one transaction; a single result may be larger.
-const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// A message to the thread.
 pub(super) enum QueueItem {
@@ -85,15 +84,6 @@ struct Batch {
     /// Given back once all of it is on disk.
     room: Vec<OwnedSemaphorePermit>,
     closing: bool,
-}
-
-/// What became of each result of a transaction that is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It is stored, now or before.
-    Stored,
-    /// There is no room for it.
-    Refused(Full),
 }
 
 impl Writer {
@@ -330,12 +320,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// Returns the time since 1970; a clock before it, or far beyond our time, counts as its bound.
-pub(super) fn milliseconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -8,15 +8,20 @@ use fleet::run::TargetState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// The changes of a minute are found by the first of them.
-pub(in crate::store) const MINUTE: UnixMillis = 60_000;
+/// Returns the minute of a time: the changes of a minute are found by the first of them.
+pub(in crate::store) const fn minute(at: UnixMillis) -> i64 {
+    at.div_euclid(60_000)
+}
 
 /// A run and a stage of it.
 pub(in crate::store) type Stage = (i64, u16);
 
 /// The books.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::store) struct Books {
+    at: UnixMillis,
+    /// The number of the last change.
+    last: i64,
     counts: HashMap<(Stage, &'static str), i64>,
     /// The last change of each run.
     pub(in crate::store) runs: BTreeMap<i64, i64>,
@@ -27,15 +32,48 @@ pub(in crate::store) struct Books {
 }
 
 impl Books {
-    /// Notes the change with this number: of a target, or of the run itself.
-    pub(in crate::store) fn change(
+    /// Opens the books of a transaction at this time, whose changes come after one.
+    pub(in crate::store) fn open(at: UnixMillis, last: i64) -> Self {
+        Self {
+            at,
+            last,
+            counts: HashMap::new(),
+            runs: BTreeMap::new(),
+            changes: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// Returns the time of the transaction.
+    pub(in crate::store) const fn at(&self) -> UnixMillis {
+        self.at
+    }
+
+    /// Takes the next number, for a change of a target.
+    pub(in crate::store) fn target(
         &mut self,
-        change: i64,
+        run: (i64, &Arc<str>),
+        position: u32,
+        to: TargetState,
+    ) -> i64 {
+        self.change(run, Some((position, to)))
+    }
+
+    /// Takes the next number, for a change of a run.
+    pub(in crate::store) fn run(&mut self, run: (i64, &Arc<str>)) -> i64 {
+        self.change(run, None)
+    }
+
+    fn change(
+        &mut self,
         (number, run): (i64, &Arc<str>),
         target: Option<(u32, TargetState)>,
-    ) {
+    ) -> i64 {
+        self.last += 1;
+        let change = self.last;
         self.runs.insert(number, change);
         self.changes.push(RunChange { change, number, run: Arc::clone(run), target });
+        change
     }
 
     /// Counts targets that came into a state, or left it if the number is negative.

@@ -6,6 +6,6 @@ mod books;
 mod run;
 mod target;
 
-pub(super) use books::{Books, MINUTE};
+pub(super) use books::{Books, minute};
 pub(super) use run::{ApplyStep, StopStep, apply, end, has_room, stop, taken};
 pub(super) use target::{OutputDigest, REPLY, ResultEnd, Step, digest_in_hex, digest_of_hex};

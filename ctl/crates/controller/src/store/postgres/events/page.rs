@@ -72,7 +72,7 @@ async fn range(sql: &Sql, query: &EventQuery) -> Result<(i64, i64), DbError> {
     Ok((after, before))
 }
 
-/// Returns the number of the first line from a time on; behind the last where there is none. Lines
+/// Returns the number of the first line from a time on; the next free number if every line is older. Lines
 /// are in the order of time, but for those of a clock that was set back.
 async fn first_from(sql: &Sql, time: UnixMillis) -> Result<i64, DbError> {
     let (anchor, head) = chain(sql).await?;

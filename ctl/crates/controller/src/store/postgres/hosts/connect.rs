@@ -1,9 +1,10 @@
 //! A host opens a channel.
 
-use super::record::{self, By, GoneKey};
+use super::record;
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::sql::Sql;
+use crate::store::standing::{By, GoneKey};
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};
 use fleet::{Digest, HostRecord, HostState, IdentityRefusal, Labels, UnixMillis};
@@ -63,7 +64,7 @@ pub(super) async fn connected(
     Ok(decision)
 }
 
-/// Says what the rules say to a host, by what is stored now.
+/// Judges a host by the rules and its stored record.
 pub(super) async fn judge(sql: &Sql, channel: &NewChannel) -> Result<Ruling, DbError> {
     let before = record::load(sql, &channel.host).await?;
     let pending = match before {

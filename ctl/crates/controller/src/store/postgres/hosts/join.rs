@@ -1,10 +1,11 @@
 //! A host joins, renews its certificate, or recovers it.
 
 use super::presence;
-use super::record::{self, By, GoneKey};
+use super::record;
 use crate::store::document::document;
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::tokens;
+use crate::store::standing::{By, GoneKey};
 use crate::store::{Admission, EnrollRequest, RecoverRequest, RenewRequest};
 use fleet::identity::{
     self, Answer, Certificate, Enroll, EnrollRefusal, Enrolled, Joined, Recover, Renew,
@@ -26,7 +27,7 @@ pub(super) async fn enroll(
         Some(owner) => record::lock(sql, &owner).await?,
         None => None,
     };
-    // Two hosts that want one id: the second one's insert fails, and it begins anew.
+    // Two hosts that want one id: the second one's insert fails, and is tried again.
     let wanted = match request.wanted.as_deref() {
         Some(wanted) if record::load(sql, wanted).await?.is_none() => Some(wanted),
         _ => None,

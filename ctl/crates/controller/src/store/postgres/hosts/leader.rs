@@ -1,28 +1,12 @@
-//! Which condition of a query finds its hosts, and so how many are looked at.
+//! Counts the hosts of each condition of a query, to find the one that leads.
 
 use crate::store::StateName;
+use crate::store::leader::{Fewest, Leader, NAMED, behind, name_hosts};
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::params;
 use crate::store::postgres::sql::Sql;
-use fleet::selector::{Condition, Subject, Term};
+use fleet::selector::Term;
 use tokio_postgres::Row;
-
-/// Hosts that are counted to find the label that leads.
-const COUNTED: i64 = 30_000;
-
-/// Hosts with a part of a name, which must be sorted where they lead. Few in tests, whose fleets are
-/// small, so that they see both sides.
-const NAMED: i64 = if cfg!(test) { 5 } else { 1000 };
-
-/// What gives the hosts in order.
-pub(super) enum Leader<'a> {
-    /// The hosts with a label of this key and, if given, value.
-    Label(&'a str, Option<&'a str>),
-    /// The hosts with a name of which a part begins so, not in order.
-    Names(&'a str),
-    /// All hosts, or those of the state.
-    Hosts,
-}
 
 /// Returns the leader with the fewest hosts, as far as that is cheap to know; `None` if a condition
 /// holds for no host.
@@ -32,16 +16,14 @@ pub(super) async fn leader<'a>(
     state: Option<StateName>,
     search: Option<&'a str>,
 ) -> Result<Option<Leader<'a>>, DbError> {
-    let named =
-        |term: &Term| term.subject == Subject::Host && matches!(term.condition, Condition::In(_));
-    if terms.iter().any(named) {
+    if name_hosts(terms) {
         return Ok(Some(Leader::Hosts));
     }
-    let mut best: Option<(i64, Leader<'a>)> = None;
+    let mut fewest = Fewest::default();
     if let Some(state) = state {
         match of_state(sql, state).await? {
             0 => return Ok(None),
-            hosts => best = Some((hosts, Leader::Hosts)),
+            hosts => fewest.offer(hosts, Leader::Hosts),
         }
     }
     if let Some(part) = search {
@@ -49,34 +31,17 @@ pub(super) async fn leader<'a>(
             0 => return Ok(None),
             // They must be sorted, so they lead only where they are few.
             NAMED.. => {}
-            few if best.as_ref().is_none_or(|(fewest, _)| few < *fewest) => {
-                best = Some((few, Leader::Names(part)));
-            }
-            _ => {}
+            few => fewest.offer(few, Leader::Names(part)),
         }
     }
-    for term in terms {
-        let Subject::Label(key) = &term.subject else { continue };
-        let found = match &term.condition {
-            Condition::In(wanted) if wanted.len() == 1 => {
-                let value = wanted.first().map(String::as_str);
-                Leader::Label(key.as_str(), value)
-            }
-            Condition::In(_) | Condition::Exists => Leader::Label(key.as_str(), None),
-            Condition::NotIn(_) | Condition::Absent => continue,
-        };
-        // More than the fewest need not be counted.
-        let bound = best.as_ref().map_or(COUNTED, |(fewest, _)| COUNTED.min(*fewest));
-        let count = count(sql, &found, bound).await?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if best.as_ref().is_none_or(|(fewest, _)| count < *fewest) {
-            best = Some((count, found));
+    for leader in terms.iter().filter_map(Leader::of) {
+        match count(sql, &leader, fewest.bound()).await? {
+            0 => return Ok(None),
+            hosts => fewest.offer(hosts, leader),
         }
     }
     // Where most hosts have the label, it leads as well as the list of hosts.
-    Ok(Some(best.map_or(Leader::Hosts, |(_, leader)| leader)))
+    Ok(Some(fewest.found().map_or(Leader::Hosts, |(_, leader)| leader)))
 }
 
 async fn of_state(sql: &Sql, state: StateName) -> Result<i64, DbError> {
@@ -123,9 +88,4 @@ async fn count(sql: &Sql, leader: &Leader<'_>, bound: i64) -> Result<i64, DbErro
         Leader::Hosts => Some(bound),
     };
     Ok(counted.unwrap_or_default())
-}
-
-/// Returns the first text behind those that begin with a part.
-pub(super) fn behind(part: &str) -> String {
-    format!("{part}{}", char::MAX)
 }

@@ -32,7 +32,7 @@ pub(super) async fn enrolled(
 }
 
 impl Core {
-    /// Writes what is known of the hosts' presence, so that a reader finds it. Where that fails, the
+    /// Writes the hosts' known presence, so that a reader finds it. Where that fails, the
     /// reader finds what was known before.
     pub(in crate::store::postgres) async fn write_presence(&self) {
         if !self.unwritten.is_any() {
@@ -94,7 +94,7 @@ pub(in crate::store::postgres) async fn keep(core: Weak<Core>, mut stop: watch::
     }
 }
 
-/// Writes what is known of some hosts, which may have been removed meanwhile.
+/// Writes the known presence of some hosts, which may have been removed meanwhile.
 async fn write(sql: &Sql, hosts: &BTreeMap<String, Seen>) -> Result<(), DbError> {
     let (there, left): (Vec<_>, Vec<_>) = hosts.iter().partition(|(_, seen)| seen.said.is_some());
     if !there.is_empty() {
@@ -156,7 +156,7 @@ const COUNTS: &str = "\
     FROM presence p JOIN hosts h ON h.id = p.host WHERE p.last_seen >= $1 AND \
     h.state <> 'banned' AND EXISTS (SELECT 1 FROM host_keys k WHERE k.host = h.id)";
 
-/// Some of those that have not.
+/// Some of the hosts that have not.
 const MISSING: &str = "\
     SELECT h.id FROM presence p JOIN hosts h ON h.id = p.host WHERE p.last_seen >= $1 AND \
     h.state <> 'banned' AND EXISTS (SELECT 1 FROM host_keys k WHERE k.host = h.id) \

@@ -7,7 +7,8 @@
 //! its own page, and the page of all is the beginning of these.
 
 use super::labels;
-use super::leader::{Leader, behind, leader};
+use super::leader::leader;
+use crate::store::leader::{Leader, behind};
 use crate::store::postgres::change::ChangeError;
 use crate::store::postgres::column::{count as count_in, json};
 use crate::store::postgres::error::DbError;
@@ -209,7 +210,7 @@ async fn statement(
         composed.add("AND h.state = ");
         composed.value(state.text());
     }
-    for term in terms {
+    for term in terms.iter().filter(|term| !leader.is(term)) {
         condition(&mut composed, id, term);
     }
     if let Some(search) = &search

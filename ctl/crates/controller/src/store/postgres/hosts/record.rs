@@ -9,30 +9,13 @@ use crate::store::postgres::column::{count, json};
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{events, params};
-use crate::store::{MAX_HOSTS, StandingChange, StateName, StoreError, host_event, too_many_hosts};
+use crate::store::standing::{By, GoneKey, StandingChange, host_event, keys};
+use crate::store::{MAX_HOSTS, StateName, StoreError, too_many_hosts};
 use fleet::audit::Outcome;
 use fleet::identity::QuarantineReason;
 use fleet::{Digest, HostRecord, HostState, Labels, UnixMillis};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-/// Who causes a change of an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::postgres) enum By {
-    /// An operator: the request's own event tells of it.
-    Operator,
-    /// The host, from this address, by the rules: an event is recorded with the change.
-    Host(IpAddr),
-}
-
-/// What a key that belongs to no host is known for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GoneKey {
-    /// Its host was removed.
-    Removed,
-    /// It is refused for ever.
-    Banned,
-}
 
 /// Returns a host's identity.
 pub(super) async fn load(sql: &Sql, id: &str) -> Result<Option<HostRecord>, DbError> {
@@ -162,10 +145,6 @@ pub(super) async fn save(
         }
     }
     Ok(())
-}
-
-fn keys(record: &HostRecord) -> BTreeSet<Digest> {
-    record.keys.iter().flat_map(|keys| keys.all()).collect()
 }
 
 fn certificate_ends(record: &HostRecord) -> Option<UnixMillis> {

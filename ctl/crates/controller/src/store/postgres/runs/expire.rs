@@ -22,7 +22,7 @@ const MAX_MINUTES: i64 = 1024;
 /// How long a plan that nobody applied can be looked at after its end.
 const PLAN_KEPT: UnixMillis = DAY;
 
-/// Deletes some of what is too old: plans, as [`make_room`], and runs that ended before `oldest`.
+/// Deletes some expired rows: plans, as [`make_room`], and runs that ended before `oldest`.
 /// Returns whether there may be more.
 pub(in crate::store::postgres) async fn delete_old(
     transaction: &mut Transaction,

@@ -8,10 +8,8 @@ use crate::store::postgres::change::Transaction;
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::params;
 use crate::store::postgres::sql::Sql;
-use crate::store::steps::{Books, MINUTE};
+use crate::store::steps::{Books, minute};
 use fleet::UnixMillis;
-use fleet::run::TargetState;
-use std::sync::Arc;
 
 /// The first change of a minute, for histories of some time. The row is written once: it would be
 /// locked by whoever writes it again, and needs no change, since numbers grow.
@@ -23,8 +21,6 @@ const MINUTES: &str = "INSERT INTO change_minutes (minute, change) VALUES ($1, $
 pub(super) struct Ledger {
     /// Counts and changes.
     pub(super) books: Books,
-    at: UnixMillis,
-    last: i64,
 }
 
 impl Ledger {
@@ -42,28 +38,7 @@ impl Ledger {
                 |row| Ok(row.try_get(0)?),
             )
             .await?;
-        Ok(Self { books: Books::default(), at, last: last.unwrap_or_default() - most })
-    }
-
-    /// Returns the time of the transaction.
-    pub(super) const fn at(&self) -> UnixMillis {
-        self.at
-    }
-
-    /// Takes the next number, for a change of a target.
-    pub(super) fn target(&mut self, run: (i64, &Arc<str>), position: u32, to: TargetState) -> i64 {
-        self.next(run, Some((position, to)))
-    }
-
-    /// Takes the next number, for a change of a run.
-    pub(super) fn run(&mut self, run: (i64, &Arc<str>)) -> i64 {
-        self.next(run, None)
-    }
-
-    fn next(&mut self, run: (i64, &Arc<str>), target: Option<(u32, TargetState)>) -> i64 {
-        self.last += 1;
-        self.books.change(self.last, run, target);
-        self.last
+        Ok(Self { books: Books::open(at, last.unwrap_or_default() - most) })
     }
 
     /// Writes the books.
@@ -71,7 +46,7 @@ impl Ledger {
     /// # Errors
     /// When the database fails.
     pub(super) async fn close(self, transaction: &mut Transaction) -> Result<(), DbError> {
-        let sql = &transaction.sql;
+        let (sql, at) = (&transaction.sql, minute(self.books.at()));
         let (mut runs, mut stages, mut states, mut targets) = (vec![], vec![], vec![], vec![]);
         for ((run, stage), state, change) in self.books.counts() {
             runs.push(run);
@@ -92,7 +67,7 @@ impl Ledger {
             .await?;
         }
         if let Some(first) = self.books.changes.first() {
-            sql.run(MINUTES, params![self.at.div_euclid(MINUTE), first.change]).await?;
+            sql.run(MINUTES, params![at, first.change]).await?;
             let (runs, changes): (Vec<i64>, Vec<i64>) = self.books.runs.into_iter().unzip();
             sql.run(
                 "UPDATE runs r SET change = c.change \
@@ -113,7 +88,7 @@ pub(super) async fn change_before(sql: &Sql, at: UnixMillis) -> Result<i64, DbEr
     let first = sql
         .first(
             "SELECT change FROM change_minutes WHERE minute >= $1 ORDER BY minute LIMIT 1",
-            params![at.div_euclid(MINUTE)],
+            params![minute(at)],
             |row| Ok(row.try_get::<_, i64>(0)?),
         )
         .await?;
@@ -125,7 +100,7 @@ pub(super) async fn change_after(sql: &Sql, at: UnixMillis) -> Result<i64, DbErr
     let first = sql
         .first(
             "SELECT change FROM change_minutes WHERE minute > $1 ORDER BY minute LIMIT 1",
-            params![at.div_euclid(MINUTE)],
+            params![minute(at)],
             |row| Ok(row.try_get::<_, i64>(0)?),
         )
         .await?;

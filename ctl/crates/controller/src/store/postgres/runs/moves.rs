@@ -48,7 +48,7 @@ struct Run {
     operator: Option<String>,
 }
 
-/// A target, and what becomes of it.
+/// A target, and its move.
 #[derive(Debug)]
 struct Target {
     position: u32,
@@ -168,7 +168,7 @@ async fn keep_replies(
             kept.push(Reply::new(&run.id, &target.host, reply));
         }
     }
-    let at = ledger.at();
+    let at = ledger.books.at();
     replies::store(sql, &mut ledger.books, &kept, at).await
 }
 
@@ -250,7 +250,7 @@ impl Target {
     }
 
     fn step(&mut self, ledger: &mut Ledger, run: &Run, to: TargetState, why: Option<&str>) {
-        self.change = ledger.target((run.number, &run.id), self.position, to);
+        self.change = ledger.books.target((run.number, &run.id), self.position, to);
         self.moved = true;
         self.why = why.map(|why| text::without_nul(why).into_owned());
         ledger.books.moved((run.number, self.stage), self.state, to);

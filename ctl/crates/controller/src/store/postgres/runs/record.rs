@@ -88,7 +88,7 @@ pub(super) async fn insert(
             params![plan.valid_until, number],
         )
         .await?;
-        ledger.run((number, &Arc::from(&*plan.id)));
+        ledger.books.run((number, &Arc::from(&*plan.id)));
     }
     ledger.close(transaction).await?;
     Ok(more.then_some(to))
@@ -158,7 +158,7 @@ pub(super) async fn apply(
             params![apply.by, apply.at, apply.not_after, options, plan.number],
         )
         .await?;
-    ledger.run((plan.number, &Arc::from(&*plan.id)));
+    ledger.books.run((plan.number, &Arc::from(&*plan.id)));
     ledger.close(transaction).await?;
     Ok(Applied { run: query::existing(&transaction.sql, id).await?, now: true })
 }
@@ -188,7 +188,7 @@ pub(super) async fn stop(
         StopStep::Redirect => "UPDATE runs SET ending = $1, why = $2 WHERE number = $3",
     };
     sql.run(text, params![stop.end.word(), stop.why, run.number]).await?;
-    ledger.run((run.number, &Arc::from(&*run.id)));
+    ledger.books.run((run.number, &Arc::from(&*run.id)));
     ledger.close(transaction).await?;
     query::existing(&transaction.sql, id).await
 }
@@ -210,7 +210,7 @@ pub(super) async fn end_plan(
     stop: &StopRun,
 ) -> Result<(), DbError> {
     set_ended(sql, plan.number, stop.end, stop.why.as_deref(), stop.at).await?;
-    ledger.run((plan.number, &Arc::from(&*plan.id)));
+    ledger.books.run((plan.number, &Arc::from(&*plan.id)));
     Ok(())
 }
 
@@ -231,7 +231,7 @@ pub(super) async fn end(
         return Ok(());
     }
     set_ended(sql, number, end, why, at).await?;
-    ledger.run((number, &Arc::from(&*run.id)));
+    ledger.books.run((number, &Arc::from(&*run.id)));
     Ok(ledger.close(transaction).await?)
 }
 

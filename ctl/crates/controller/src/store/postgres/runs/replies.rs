@@ -1,6 +1,7 @@
 //! Replies that end targets, which are kept beside the results of their hosts.
 
 use super::moves::Told;
+use crate::store::arrival::digest_of;
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{column, params, usage};
@@ -8,7 +9,6 @@ use crate::store::steps::{Books, REPLY};
 use crate::store::usage::Usage;
 use fleet::UnixMillis;
 use fleet::run::task_id;
-use ring::digest::{SHA256, digest};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A result, by what makes it one of its own.
@@ -38,9 +38,7 @@ pub(super) struct Reply<'a> {
 impl<'a> Reply<'a> {
     /// Makes the reply of a host in a run.
     pub(super) fn new(run: &str, host: &'a str, reply: &'a str) -> Self {
-        let hash = digest(&SHA256, reply.as_bytes());
-        let digest = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Self { host, task: task_id(run), reply, digest }
+        Self { host, task: task_id(run), reply, digest: digest_of(reply) }
     }
 
     fn key(&self) -> Key<'_> {

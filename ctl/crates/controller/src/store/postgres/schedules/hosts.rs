@@ -1,4 +1,4 @@
-//! What was tried on hosts. Nothing counts it in a row of its own: each host would change that row.
+//! The attempts to put schedules on hosts. No row counts them: every host would change that row.
 
 use crate::store::postgres::change::ChangeError;
 use crate::store::postgres::column::{count, parsed};

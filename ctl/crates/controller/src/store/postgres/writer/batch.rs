@@ -1,7 +1,7 @@
 //! Stores a batch of results within a transaction.
 
-use super::Fate;
 use crate::store::Arrival;
+use crate::store::arrival::digest_of;
 use crate::store::postgres::change::Transaction;
 use crate::store::postgres::core::Core;
 use crate::store::postgres::error::DbError;
@@ -9,7 +9,7 @@ use crate::store::postgres::lock::Lock;
 use crate::store::postgres::runs::{self, Told};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{column, params, usage};
-use crate::store::usage::Usage;
+use crate::store::usage::{Fate, Usage};
 use std::collections::{HashMap, HashSet};
 
 /// A result, by what makes it one of its own.
@@ -26,9 +26,7 @@ impl<'a> Item<'a> {
     /// Returns what an arrival brings.
     pub(super) fn of(arrival: &'a Arrival) -> Self {
         let Arrival { host, task, kind, event, .. } = arrival;
-        let hash = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
-        let digest = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Self { key: (host, task, digest), kind: kind.method(), event }
+        Self { key: (host, task, digest_of(event)), kind: kind.method(), event }
     }
 
     fn cost(&self) -> u64 {

@@ -1,7 +1,8 @@
-//! Deletes what is too old.
+//! Deletes expired rows.
 
-use super::{Writer, expire, milliseconds};
+use super::{Writer, expire};
 use crate::store::clock::{Clock, Verdict};
+use crate::store::milliseconds;
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::core::Core;
 use crate::store::postgres::lock::Lock;
@@ -10,7 +11,7 @@ use crate::store::usage::Usage;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The interval between two searches for what is too old.
+/// The interval between two searches for expired rows.
 const SWEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Results deleted in one transaction; new ones are stored in between.
@@ -23,7 +24,7 @@ const DELETE: &str = "\
     RETURNING host, octet_length(event)::bigint";
 
 impl Writer {
-    /// Deletes some of what is too old and schedules the next sweep.
+    /// Deletes some expired rows and schedules the next sweep.
     pub(super) async fn sweep(&mut self, now: SystemTime) {
         self.next_sweep = match self.delete_old(now).await {
             // More may be left: continue at once, but after what came meanwhile.
@@ -31,7 +32,7 @@ impl Writer {
             Ok(false) => Instant::now() + SWEEP,
             Err(error) => {
                 self.count(false);
-                log::warn!("cannot delete what is too old, retrying tomorrow: {error}");
+                log::warn!("cannot delete expired rows, retrying tomorrow: {error}");
                 Instant::now() + SWEEP
             }
         };
@@ -44,7 +45,7 @@ impl Writer {
         }
     }
 
-    /// Deletes some of what is too old, unless the clock is doubted; returns whether there may be
+    /// Deletes some expired rows, unless the clock is doubted; returns whether there may be
     /// more.
     async fn delete_old(&mut self, now: SystemTime) -> Result<bool, ChangeError> {
         let verdict = self.clock.judge(milliseconds(now));

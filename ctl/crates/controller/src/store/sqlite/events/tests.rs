@@ -127,11 +127,10 @@ fn old_lines_go_from_the_front_and_leave_an_anchor() {
     assert!(!delete_old(&connection, 1000).unwrap());
     let (anchor, head) = chain(&connection).unwrap();
     assert_eq!((anchor.sequence, head.sequence), (2000, open));
-    let mut verifier = Verifier::behind(anchor);
-    for line in lines(&connection, anchor.sequence, head.sequence).unwrap() {
-        check(&mut verifier, line, &head).unwrap();
-    }
-    assert_eq!(verifier.anchor(), head);
+    let mut check = LogCheck::begin((anchor, head));
+    check.take(lines(&connection, anchor.sequence, head.sequence).unwrap());
+    let found = check.found();
+    assert_eq!((found.fault, found.head), (None, head));
     let query = EventQuery { host: Some("h7".to_owned()), limit: 1, ..Default::default() };
     assert_eq!(page::read(&connection, &query).unwrap()[0].sequence, 2001);
     let left = |table: &str| {

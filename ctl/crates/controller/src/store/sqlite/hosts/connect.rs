@@ -1,8 +1,9 @@
 //! A host opens a channel.
 
-use super::record::{self, By, GoneKey};
+use super::record;
 use crate::store::judged::Judged;
 use crate::store::sqlite::change::{ChangeError, Transaction};
+use crate::store::standing::{By, GoneKey};
 use crate::store::unwritten::Unwritten;
 use crate::store::{ChannelProof, NewChannel};
 use fleet::identity::{self, Connection, PendingReason, Standing};

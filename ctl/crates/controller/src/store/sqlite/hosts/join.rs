@@ -1,10 +1,11 @@
 //! A host joins, renews its certificate, or recovers it.
 
 use super::presence;
-use super::record::{self, By, GoneKey};
+use super::record;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::document;
 use crate::store::sqlite::tokens;
+use crate::store::standing::{By, GoneKey};
 use crate::store::{Admission, EnrollRequest, RecoverRequest, RenewRequest};
 use fleet::identity::{
     self, Answer, Certificate, Enroll, EnrollRefusal, Enrolled, Joined, Recover, Renew,

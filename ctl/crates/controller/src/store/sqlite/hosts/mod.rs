@@ -17,12 +17,12 @@ mod record;
 
 pub(super) use presence::write as write_presence;
 pub(super) use query::numbers;
-pub(super) use record::By;
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
 use super::column::json;
 use super::sql::Sql as _;
+use crate::store::standing::By;
 use crate::store::{
     Admission, EnrollRequest, Followers, HostCounts, HostQuery, HostRow, Hosts, InUse, LabelChange,
     NewChannel, PENDING_KEPT, RecoverRequest, RenewRequest, StandingChange, StoreError,

@@ -1,9 +1,10 @@
 //! An operator decides about a host.
 
-use super::record::{self, By};
+use super::record;
 use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::facts;
 use crate::store::sqlite::sql::Sql as _;
+use crate::store::standing::By;
 use crate::store::{MAX_BANNED_KEYS, StandingChange, StoreError, too_many_banned};
 use fleet::identity::{self, Choice, Settled, WrongState};
 use fleet::{HostRecord, UnixMillis};

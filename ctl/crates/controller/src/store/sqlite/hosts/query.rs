@@ -8,7 +8,8 @@
 //! of these.
 
 use super::labels;
-use super::leader::{Chosen, Leader, begin, leader};
+use super::leader::{Chosen, begin, leader};
+use crate::store::leader::Leader;
 use crate::store::sqlite::change::ChangeError;
 use crate::store::sqlite::column::json;
 use crate::store::sqlite::limit;

@@ -4,31 +4,13 @@ use crate::store::sqlite::change::{ChangeError, Transaction};
 use crate::store::sqlite::column::{document, json};
 use crate::store::sqlite::events;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::{MAX_HOSTS, StandingChange, StateName, StoreError, host_event, too_many_hosts};
+use crate::store::standing::{By, GoneKey, StandingChange, host_event, keys};
+use crate::store::{MAX_HOSTS, StateName, StoreError, too_many_hosts};
 use fleet::audit::Outcome;
 use fleet::identity::QuarantineReason;
 use fleet::{Digest, HostRecord, HostState, LabelSource, Labels, UnixMillis};
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-/// Who causes a change of an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::sqlite) enum By {
-    /// An operator: the request's own event tells of it.
-    Operator,
-    /// The host, from this address, by the rules: an event is recorded with the change.
-    Host(IpAddr),
-}
-
-/// What a key that belongs to no host is known for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GoneKey {
-    /// Its host was removed.
-    Removed,
-    /// It is refused for ever.
-    Banned,
-}
 
 /// Returns a host's identity.
 pub(super) fn load(sql: &Connection, id: &str) -> rusqlite::Result<Option<HostRecord>> {
@@ -89,7 +71,7 @@ pub(super) fn insert(
             now
         ],
     )?;
-    for key in record.keys.iter().flat_map(|keys| keys.all()) {
+    for key in keys(record) {
         add_key(sql, &key, &record.id)?;
     }
     for (key, value) in labels {
@@ -113,9 +95,6 @@ pub(super) fn save(
     }
     transaction.effects.records.push(after.id.clone());
     let sql = transaction.sql;
-    let keys = |record: &HostRecord| -> BTreeSet<Digest> {
-        record.keys.iter().flat_map(|keys| keys.all()).collect()
-    };
     let (old, new) = (keys(before), keys(after));
     for key in old.difference(&new) {
         sql.run("DELETE FROM host_keys WHERE key = ?", params![key.as_bytes()])?;

@@ -2,20 +2,15 @@
 
 use crate::store::sqlite::change::Effects;
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::steps::{Books, MINUTE};
+use crate::store::steps::{Books, minute};
 use fleet::UnixMillis;
-use fleet::run::TargetState;
 use rusqlite::{CachedStatement, Connection, params};
-use std::sync::Arc;
 
 /// The books, and where they are written.
 pub(in crate::store::sqlite) struct Ledger<'a> {
     pub(super) sql: &'a Connection,
     /// Counts and changes.
     pub(super) books: Books,
-    at: UnixMillis,
-    last: i64,
-    began: i64,
     /// The statements that run for each target.
     prepared: Vec<(&'static str, CachedStatement<'a>)>,
 }
@@ -27,8 +22,8 @@ impl<'a> Ledger<'a> {
         at: UnixMillis,
     ) -> rusqlite::Result<Self> {
         let last = sql.first("SELECT last FROM target_changes", [], |row| row.get(0))?;
-        let last: i64 = last.unwrap_or_default();
-        Ok(Self { sql, books: Books::default(), at, last, began: last, prepared: Vec::new() })
+        let books = Books::open(at, last.unwrap_or_default());
+        Ok(Self { sql, books, prepared: Vec::new() })
     }
 
     /// Returns a statement that runs for each target: it is looked up once.
@@ -46,27 +41,6 @@ impl<'a> Ledger<'a> {
         Ok(&mut self.prepared[place].1)
     }
 
-    /// Returns the time of the transaction.
-    pub(super) const fn at(&self) -> UnixMillis {
-        self.at
-    }
-
-    /// Takes the next number, for a change of a target.
-    pub(super) fn target(&mut self, run: (i64, &Arc<str>), position: u32, to: TargetState) -> i64 {
-        self.next(run, Some((position, to)))
-    }
-
-    /// Takes the next number, for a change of a run.
-    pub(super) fn run(&mut self, run: (i64, &Arc<str>)) -> i64 {
-        self.next(run, None)
-    }
-
-    fn next(&mut self, run: (i64, &Arc<str>), target: Option<(u32, TargetState)>) -> i64 {
-        self.last += 1;
-        self.books.change(self.last, run, target);
-        self.last
-    }
-
     /// Writes the books.
     pub(in crate::store::sqlite) fn close(self, effects: &mut Effects) -> rusqlite::Result<()> {
         for ((run, stage), state, targets) in self.books.counts() {
@@ -76,12 +50,14 @@ impl<'a> Ledger<'a> {
                 params![run, stage, state, targets],
             )?;
         }
+        let at = minute(self.books.at());
         effects.replies.extend(self.books.replies);
-        if self.last > self.began {
-            self.sql.run("UPDATE target_changes SET last = ?", params![self.last])?;
+        let changes = &self.books.changes;
+        if let (Some(first), Some(last)) = (changes.first(), changes.last()) {
+            self.sql.run("UPDATE target_changes SET last = ?", params![last.change])?;
             self.sql.run(
                 "INSERT OR IGNORE INTO change_minutes (minute, change) VALUES (?, ?)",
-                params![self.at.div_euclid(MINUTE), self.began + 1],
+                params![at, first.change],
             )?;
             for (run, change) in self.books.runs {
                 self.sql
@@ -97,7 +73,7 @@ impl<'a> Ledger<'a> {
 pub(super) fn change_before(sql: &Connection, at: UnixMillis) -> rusqlite::Result<i64> {
     let first = sql.first(
         "SELECT change FROM change_minutes WHERE minute >= ? ORDER BY minute LIMIT 1",
-        params![at.div_euclid(MINUTE)],
+        params![minute(at)],
         |row| row.get::<_, i64>(0),
     )?;
     Ok(first.map_or(i64::MAX, |first| first - 1))
@@ -107,7 +83,7 @@ pub(super) fn change_before(sql: &Connection, at: UnixMillis) -> rusqlite::Resul
 pub(super) fn change_after(sql: &Connection, at: UnixMillis) -> rusqlite::Result<i64> {
     let first = sql.first(
         "SELECT change FROM change_minutes WHERE minute > ? ORDER BY minute LIMIT 1",
-        params![at.div_euclid(MINUTE)],
+        params![minute(at)],
         |row| row.get::<_, i64>(0),
     )?;
     Ok(first.unwrap_or(i64::MAX))

@@ -1,6 +1,7 @@
 //! How targets move: because their driver says so, or because a result has come.
 
 use super::ledger::Ledger;
+use crate::store::arrival::digest_of;
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
 use crate::store::sqlite::column::parsed;
 use crate::store::sqlite::sql::Sql as _;
@@ -8,7 +9,6 @@ use crate::store::steps::{OutputDigest, REPLY, ResultEnd, Step};
 use crate::store::{MAX_MOVES, StoreError, TargetMove};
 use fleet::UnixMillis;
 use fleet::run::{End, TargetState, run_of_task, task_id};
-use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -142,8 +142,8 @@ fn go(
     to: TargetState,
     why: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let at = ledger.at();
-    let change = ledger.target((run.number, &run.id), target.position, to);
+    let at = ledger.books.at();
+    let change = ledger.books.target((run.number, &run.id), target.position, to);
     let text = match to {
         TargetState::Sent => SEND,
         TargetState::Running => ACCEPT,
@@ -161,9 +161,9 @@ fn finish(
     target: &Target,
     ending: &Ending<'_>,
 ) -> rusqlite::Result<()> {
-    let at = ledger.at();
+    let at = ledger.books.at();
     let to = TargetState::Ended(ending.end.state);
-    let change = ledger.target((run.number, &run.id), target.position, to);
+    let change = ledger.books.target((run.number, &run.id), target.position, to);
     ledger.prepared(END)?.execute(params![
         to.word(),
         ending.end.code,
@@ -190,16 +190,16 @@ fn keep_reply(
     reply: &str,
 ) -> rusqlite::Result<Option<i64>> {
     let task = task_id(&run.id);
-    let hash = digest(&SHA256, reply.as_bytes());
+    let digest = digest_of(reply);
     let inserted = ledger.sql.run(
         "INSERT INTO results (host, task, kind, received, event, digest) VALUES (?, ?, ?, ?, ?, ?) \
          ON CONFLICT (host, task, digest) DO NOTHING",
-        params![target.host, task, REPLY, ledger.at(), reply, hash.as_ref()],
+        params![target.host, task, REPLY, ledger.books.at(), reply, digest],
     )?;
     if inserted > 0 {
         ledger.books.reply(&target.host, reply.len() as u64);
     }
-    sequence(ledger, &target.host, &task, hash.as_ref())
+    sequence(ledger, &target.host, &task, &digest)
 }
 
 /// Ends the targets that results of this transaction belong to.

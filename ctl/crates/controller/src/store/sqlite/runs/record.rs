@@ -85,7 +85,7 @@ pub(super) fn insert(
             "UPDATE runs SET valid_until = ? WHERE number = ?",
             params![plan.valid_until, number],
         )?;
-        ledger.run((number, &Arc::from(&*plan.id)));
+        ledger.books.run((number, &Arc::from(&*plan.id)));
     }
     ledger.close(transaction.effects)?;
     Ok(more.then_some(to))
@@ -184,7 +184,7 @@ fn changed(
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
     let mut ledger = Ledger::open(transaction.sql, at)?;
-    ledger.run((run.number, &Arc::from(&*run.id)));
+    ledger.books.run((run.number, &Arc::from(&*run.id)));
     ledger.close(transaction.effects)
 }
 

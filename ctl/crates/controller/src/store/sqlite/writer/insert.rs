@@ -1,12 +1,12 @@
 //! Stores results within a transaction.
 
-use super::Fate;
 use crate::store::Arrival;
 use crate::store::Bounds;
+use crate::store::arrival::digest_of;
 use crate::store::sqlite::change::Effects;
 use crate::store::sqlite::runs::{self, Told};
 use crate::store::sqlite::sql::Sql as _;
-use crate::store::usage::Usage;
+use crate::store::usage::{Fate, Usage};
 use fleet::run::run_of_task;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -35,8 +35,7 @@ pub(super) fn insert(
     let mut fates = Vec::with_capacity(batch.len());
     let mut of_runs = Vec::new();
     for (place, Arrival { host, task, kind, event, .. }) in batch.iter().enumerate() {
-        let hash = ring::digest::digest(&ring::digest::SHA256, event.as_bytes());
-        let digest = hash.as_ref();
+        let digest = digest_of(event);
         let cost = Usage::cost(event.len() as u64);
         let mut sequence = None;
         fates.push(match usage.full(bounds, host, cost) {
@@ -56,12 +55,12 @@ pub(super) fn insert(
             }
         });
         if fates[place] == Fate::Stored && run_of_task(task).is_some() {
-            of_runs.push((place, hash, sequence));
+            of_runs.push((place, digest, sequence));
         }
     }
     let told = of_runs.iter().map(|(place, digest, sequence)| {
         let Arrival { host, task, event, .. } = &batch[*place];
-        Told { host, task, event, digest: digest.as_ref(), sequence: *sequence }
+        Told { host, task, event, digest, sequence: *sequence }
     });
     runs::arrived(transaction, told, received, effects)?;
     Ok(fates)

@@ -1,7 +1,8 @@
 //! Tells what became of changes and results.
 
-use super::{Fate, WriteError, Writer};
+use super::{WriteError, Writer};
 use crate::store::sqlite::change::QueuedChange;
+use crate::store::usage::Fate;
 use crate::store::{Arrival, Outcome};
 use std::sync::Arc;
 

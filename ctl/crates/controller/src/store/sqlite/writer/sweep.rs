@@ -1,8 +1,9 @@
 //! Deletes what is too old.
 
+use super::Writer;
 use super::expire::{self, Oldest};
-use super::{Writer, milliseconds};
 use crate::store::clock::Verdict;
+use crate::store::milliseconds;
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::sqlite::{clock, damage, facts, published, usage};
