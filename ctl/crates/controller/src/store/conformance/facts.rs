@@ -1,10 +1,10 @@
 //! Facts: documents that hosts share, the log of their changes, searches, and labels.
 
-use super::Database;
 use super::hosts::NOW;
+use super::{Close, Database, Part};
 use crate::store::{
-    ChannelProof, DocumentHosts, EntryQuery, FactAnswer, FactLabels, HostAnswers, KeyRange,
-    LabelChange, NewChannel, Selection, Store, StoredAnswers,
+    ChannelProof, DocumentHosts, EntryQuery, FactAnswer, FactLabels, Facts, HostAnswers, Hosts,
+    KeyRange, LabelChange, NewChannel, Schedules, Selection, StoredAnswers,
 };
 use fleet::facts::index::Kind;
 use fleet::identity::UnknownHosts;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Lets a host of a company's PKI connect.
-async fn connect(store: &Arc<dyn Store>, host: &str) {
+async fn connect<S: Hosts + ?Sized>(store: &Arc<S>, host: &str) {
     let channel = NewChannel {
         host: host.to_owned(),
         proof: ChannelProof::Foreign { unknown: UnknownHosts::Accept },
@@ -31,8 +31,8 @@ fn facts(document: &str) -> FactAnswer {
 }
 
 /// Stores the answers of a host, so many milliseconds after [`NOW`].
-async fn put(
-    store: &Arc<dyn Store>,
+async fn put<S: Facts + ?Sized>(
+    store: &Arc<S>,
     host: &str,
     after: i64,
     answers: &[(&str, FactAnswer)],
@@ -44,13 +44,18 @@ async fn put(
     store.put_facts(answers).await.unwrap()
 }
 
-async fn text(store: &Arc<dyn Store>, host: &str, method: &str, at: Option<i64>) -> Option<String> {
+async fn text<S: Facts + ?Sized>(
+    store: &Arc<S>,
+    host: &str,
+    method: &str,
+    at: Option<i64>,
+) -> Option<String> {
     let at = at.map(|at| NOW + at);
     store.fact(host, method, at).await.unwrap()?.1.map(|text| text.text)
 }
 
 pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -89,7 +94,7 @@ pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<
 }
 
 pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -116,7 +121,7 @@ pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<
 }
 
 pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -141,7 +146,7 @@ pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<
 }
 
 pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -181,7 +186,10 @@ fn packages(versions: &[(usize, &str)]) -> String {
     format!(r#"{{"packages":[{}]}}"#, list.join(","))
 }
 
-async fn with_version(store: &Arc<dyn Store>, package: &str) -> BTreeMap<String, Vec<String>> {
+async fn with_version<S: Facts + ?Sized>(
+    store: &Arc<S>,
+    package: &str,
+) -> BTreeMap<String, Vec<String>> {
     let key = KeyRange::Is(package.to_owned());
     let found = store.documents_with(EntryQuery { kind: Kind::Package, key }).await.unwrap();
     let current = store.current_documents("getinfo.packages").await.unwrap();
@@ -199,7 +207,7 @@ async fn with_version(store: &Arc<dyn Store>, package: &str) -> BTreeMap<String,
 }
 
 pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -243,7 +251,7 @@ pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents
 }
 
 pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -305,7 +313,7 @@ pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<
 }
 
 pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<
-    D: Database<Store = dyn Store>,
+    D: Database<Store: Part + Facts + Schedules>,
 >() {
     let database = D::create().await;
     let store = database.open().await;

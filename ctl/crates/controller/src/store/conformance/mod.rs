@@ -69,7 +69,7 @@ impl<S: Store + ?Sized> Close for S {
     }
 }
 
-/// The traits of a store that has no runs, facts and schedules yet.
+/// The traits that most tests need.
 pub(super) trait Part:
     Results + Hosts + JoinTokens + People + Events + Idempotency + Close + Send + Sync
 {

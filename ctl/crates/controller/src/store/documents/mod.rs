@@ -13,6 +13,9 @@ pub(super) use texts::{Bodies, Stored, Texts};
 
 use super::StoreError;
 
+/// The name of a base that was deleted between preparing and writing, in a refusal.
+pub(super) const AGAIN: &str = "facts: the base was deleted meanwhile";
+
 /// How often answers are prepared again, since a base was deleted meanwhile.
 pub(super) const TRIES: usize = 3;
 

@@ -170,7 +170,8 @@ impl Core {
         }
     }
 
-    fn unread(&self, subject: &str, error: &DbError) -> StoreError {
+    /// Returns the error for the caller of a query that has read nothing.
+    pub(super) fn unread(&self, subject: &str, error: &DbError) -> StoreError {
         self.note(error);
         if error.failure() == Failure::Slow {
             return StoreError::Conflict(format!(

@@ -15,6 +15,8 @@ pub(super) mod presence;
 mod query;
 mod record;
 
+pub(super) use query::numbers;
+
 use super::change::{ChangeError, Transaction, change, query};
 use super::column::json;
 use super::error::DbError;

@@ -16,6 +16,7 @@ mod column;
 mod core;
 mod error;
 mod events;
+mod facts;
 mod head;
 mod hold;
 mod hosts;
@@ -62,6 +63,8 @@ pub(crate) struct PostgresStore {
     core: Arc<Core>,
     queue: UnboundedSender<QueueItem>,
     room: Arc<Semaphore>,
+    /// Turns of hosts whose facts are prepared.
+    preparing: Semaphore,
     stop: watch::Sender<bool>,
     /// The tasks, until the store is closed: the writer, then those that `stop` ends.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -94,6 +97,7 @@ impl PostgresStore {
             core,
             queue,
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
+            preparing: Semaphore::new(facts::PREPARING),
             stop,
             tasks: Mutex::new(vec![writer, presence, keeper]),
         })

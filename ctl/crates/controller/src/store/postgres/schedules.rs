@@ -5,6 +5,7 @@ mod alter;
 mod hosts;
 
 pub(super) use alter::delete_old;
+pub(super) use hosts::forget_host;
 
 use super::PostgresStore;
 use super::change::{change, query as read};

@@ -39,5 +39,6 @@ impl Database for Shared {
 }
 
 conformance::suite!(
-    Shared: results, hosts, standing, search, reach, tokens, events, people, idempotency, runs, targets
+    Shared: results, schedules, hosts, standing, search, reach, tokens, events, facts, people, idempotency,
+        runs, targets
 );

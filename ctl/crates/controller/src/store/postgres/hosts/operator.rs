@@ -3,7 +3,7 @@
 use super::record;
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::column::count;
-use crate::store::postgres::params;
+use crate::store::postgres::{facts, params, schedules};
 use crate::store::standing::By;
 use crate::store::{MAX_BANNED_KEYS, StandingChange, StoreError, too_many_banned};
 use fleet::identity::{self, Choice, Settled, WrongState};
@@ -87,6 +87,8 @@ pub(super) async fn remove(
         params![keys, host, now],
     )
     .await?;
+    schedules::forget_host(sql, host).await?;
+    facts::sweep::host(sql, host).await?;
     for delete in [
         "DELETE FROM host_keys WHERE host = $1",
         "DELETE FROM labels WHERE host = $1",

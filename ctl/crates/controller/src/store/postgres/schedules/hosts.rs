@@ -17,7 +17,7 @@ const HOST_COLUMNS: &str = "schedule, host, outcome, tried, applied, why, since,
 const TRIED: &str = "\
     INSERT INTO schedule_hosts AS h \
     (schedule, host, outcome, tried, applied, why, since, drift, drift_at) \
-    SELECT schedule, $1, outcome, tried, applied, why, $2, drift, \
+    SELECT schedule, $1, outcome, tried, applied, why, $2::bigint, drift, \
     CASE WHEN drift IS NOT NULL THEN $2 END \
     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) \
     AS n (schedule, outcome, tried, applied, why, drift) ORDER BY schedule \

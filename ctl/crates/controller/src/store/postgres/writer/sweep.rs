@@ -6,7 +6,7 @@ use crate::store::milliseconds;
 use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::core::Core;
 use crate::store::postgres::lock::Lock;
-use crate::store::postgres::{clock, column, params, runs, schedules, usage};
+use crate::store::postgres::{clock, column, facts, params, runs, schedules, usage};
 use crate::store::usage::Usage;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -86,6 +86,7 @@ async fn some(
     let before = |keep| milliseconds(now.checked_sub(keep).unwrap_or(UNIX_EPOCH));
     let mut more = results(core, transaction, before(core.bounds.keep)).await?;
     let (at, most_targets) = (milliseconds(now), core.bounds.most_targets());
+    more |= facts::sweep::some(&transaction.sql, before(core.bounds.keep_facts)).await?;
     more |= schedules::delete_old(&transaction.sql, at).await?;
     more |= expire::some(transaction, at).await?;
     // Last, and the audit log behind it: whoever changes a run or a target waits for it.

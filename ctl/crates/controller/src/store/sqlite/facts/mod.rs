@@ -12,7 +12,7 @@ mod search;
 pub(super) mod sweep;
 
 use super::SqliteStore;
-use crate::store::documents::TRIES;
+use crate::store::documents::{AGAIN, TRIES};
 use crate::store::{
     CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FactRow, FactText, Facts,
     FoundEntries, HostAnswers, HostsPage, KnownFacts, Selection, StoreError, StoredAnswers,
@@ -50,7 +50,7 @@ impl Facts for SqliteStore {
             let stored = self
                 .change(move |transaction| put::put(transaction, &answers, &prepared, max_bytes));
             match stored.await {
-                Err(StoreError::Conflict(why)) if why == put::AGAIN && tries < TRIES => {}
+                Err(StoreError::Conflict(why)) if why == AGAIN && tries < TRIES => {}
                 stored => return stored,
             }
         }

@@ -4,14 +4,11 @@ use super::super::change::{ChangeError, Transaction};
 use super::super::hosts::labels;
 use super::super::sql::Sql as _;
 use super::sweep;
-use crate::store::documents::{MAX_MESSAGE, NewBody, NewDocument, Newest, Prepared};
+use crate::store::documents::{AGAIN, MAX_MESSAGE, NewBody, NewDocument, Newest, Prepared};
 use crate::store::{DocumentNumber, FactAnswer, HostAnswers, StoreError, StoredAnswers};
 use fleet::UnixMillis;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
-
-/// The name of a base that was deleted between preparing and writing, in a refusal.
-pub(super) const AGAIN: &str = "facts: the base was deleted meanwhile";
 
 /// A host's fact as it is now.
 struct Current {
