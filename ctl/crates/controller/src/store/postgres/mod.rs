@@ -35,6 +35,7 @@ mod sql;
 mod text;
 mod tls;
 mod tokens;
+mod trend;
 mod usage;
 mod writer;
 

@@ -40,5 +40,5 @@ impl Database for Shared {
 
 conformance::suite!(
     Shared: results, schedules, hosts, standing, search, reach, tokens, events, facts, people, idempotency,
-        runs, targets
+        runs, targets, trend
 );
