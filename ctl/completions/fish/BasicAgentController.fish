@@ -19,6 +19,8 @@ complete -c BasicAgentController -l enroll-rate-per-address -d 'Hosts that may j
 complete -c BasicAgentController -l token-file -d 'The file with a token of the HTTP API whose holder may do everything; if missing, it is created with a new token, for its owner only' -r -F
 complete -c BasicAgentController -l roles -d 'A file with roles of your own, TOML; read again at SIGHUP' -r -F
 complete -c BasicAgentController -l state-dir -d 'The directory for the results of tasks, for its owner only [default: /var/lib/basicagent-controller; with --dev DIR/state]' -r -f -a "(__fish_complete_directories)"
+complete -c BasicAgentController -l database -d 'The PostgreSQL database that holds hosts, results, runs, people and the audit log: postgres://USER@HOST/NAME, with TLS unless HOST is this machine; a password comes from --database-password-file, PGPASSWORD or ~/.pgpass [default: a file in the state directory]' -r
+complete -c BasicAgentController -l database-password-file -d 'The file with the password for --database, for its owner only' -r -F
 complete -c BasicAgentController -l keep-days -d 'Delete a result after this many days' -r
 complete -c BasicAgentController -l audit-days -d 'Delete lines of the audit log after this many days' -r
 complete -c BasicAgentController -l run-days -d 'Delete a run and its list of hosts this many days after it ended' -r

@@ -3,6 +3,7 @@
 mod settings;
 
 use crate::agents::Redirect;
+use crate::store::Address;
 use clap::{Parser, ValueEnum, value_parser};
 use fleet::IpNetwork;
 use fleet::facts::{FactLabel, FactLabelError, method_name};
@@ -123,6 +124,16 @@ pub(crate) struct Flags {
     /// [default: /var/lib/basicagent-controller; with --dev DIR/state]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+
+    /// The PostgreSQL database that holds hosts, results, runs, people and the audit log:
+    /// postgres://USER@HOST/NAME, with TLS unless HOST is this machine; a password comes from
+    /// --database-password-file, PGPASSWORD or ~/.pgpass [default: a file in the state directory]
+    #[arg(long, value_name = "URL", value_parser = database)]
+    pub(crate) database: Option<String>,
+
+    /// The file with the password for --database, for its owner only
+    #[arg(long, value_name = "FILE", requires = "database")]
+    pub(crate) database_password_file: Option<PathBuf>,
 
     /// Delete a result after this many days
     #[arg(
@@ -248,6 +259,16 @@ impl FromStr for LabelFlag {
     fn from_str(text: &str) -> Result<Self, FactLabelError> {
         if text == "none" { Ok(Self(None)) } else { text.parse().map(|label| Self(Some(label))) }
     }
+}
+
+/// Reads the URL of a database. What it says is looked at when the database is opened.
+fn database(text: &str) -> Result<String, String> {
+    if Address::is_meant(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL like postgres://USER@HOST/NAME is wanted; without --database, a file in the state \
+         directory is used"
+        .to_owned())
 }
 
 /// Reads a provider's name.

@@ -25,13 +25,15 @@ use crate::runs::{self, Driver};
 use crate::schedules::{Keeper, Schedules};
 use crate::signals::{Asked, Signals};
 use crate::stop;
-use crate::store::{SqliteStore, Store};
+use crate::store::{self, Address, PostgresStore, SqliteStore, Store};
 use crate::trend;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -58,6 +60,8 @@ struct Prepared {
     side: ServerSide,
     transport: Transport,
     store: Arc<dyn Store>,
+    /// Held until the end, where the store does not hold it itself.
+    state_dir_lock: Option<File>,
     share: Share,
 }
 
@@ -71,7 +75,7 @@ pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error>
         let flags = Arc::clone(&flags);
         tokio::task::spawn_blocking(move || prepare(&flags))
     };
-    let prepared = tokio::select! {
+    let mut prepared = tokio::select! {
         prepared = preparing => prepared
             .map_err(std::io::Error::other)
             .map_err(Error::system("cannot read the files"))??,
@@ -82,9 +86,11 @@ pub(crate) async fn run(flags: Flags, mut signals: Signals) -> Result<(), Error>
         }
     };
     let store = Arc::clone(&prepared.store);
+    let state_dir_lock = prepared.state_dir_lock.take();
     let served = serve(&flags, prepared, signals).await;
     // Every session has ended, so this stores the last results that they accepted.
     store.close().await;
+    drop(state_dir_lock);
     served
 }
 
@@ -99,17 +105,51 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
     let roles = flags.roles.as_deref().map(FileRoles::load).transpose()?.unwrap_or_default();
     let tls_files = flags.tls_files();
     let share = descriptors::share_out(flags.max_connections)?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?);
-    // The store locks the directory: one controller makes the CA.
+    // One controller makes the CA: the directory is locked from here on.
+    let (store, state_dir_lock) = open_store(flags)?;
     let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
     let side = agents::server_side(&tls_files, &ca.current())?;
     let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
-    Ok(Prepared { dev, token, token_file, roles, tls_files, ca, side, transport, store, share })
+    Ok(Prepared {
+        dev,
+        token,
+        token_file,
+        roles,
+        tls_files,
+        ca,
+        side,
+        transport,
+        store,
+        state_dir_lock,
+        share,
+    })
+}
+
+/// Opens the database. An SQLite store holds the lock of the state directory itself.
+fn open_store(flags: &Flags) -> Result<(Arc<dyn Store>, Option<File>), Error> {
+    let Some(url) = &flags.database else {
+        return Ok((Arc::new(SqliteStore::open(&flags.state_dir(), flags.bounds())?), None));
+    };
+    let lock = store::lock_state_dir(&flags.state_dir())?;
+    let address = Address::parse(url, flags.database_password_file.as_deref())?;
+    let opening = PostgresStore::open(address, flags.bounds());
+    Ok((Arc::new(Handle::current().block_on(opening)?), Some(lock)))
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
-    let Prepared { dev, token, token_file, roles, tls_files, ca, side, transport, store, share } =
-        prepared;
+    let Prepared {
+        dev,
+        token,
+        token_file,
+        roles,
+        tls_files,
+        ca,
+        side,
+        transport,
+        store,
+        share,
+        ..
+    } = prepared;
     let started = SystemTime::now();
     let scheme = transport.scheme();
     let transport = Arc::new(transport);

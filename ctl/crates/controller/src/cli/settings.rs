@@ -125,9 +125,9 @@ impl Flags {
             runs: days(self.run_days),
             facts: days(self.facts_days),
         };
-        let dir = self.state_dir();
+        let dir = self.database.is_none().then(|| self.state_dir());
         Bounds::new(
-            &dir,
+            dir.as_deref(),
             keep,
             self.max_store_mib,
             self.max_host_mib,

@@ -53,9 +53,10 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Makes the bounds of a store in `dir`, of the given MiB where they are given.
+    /// Makes the bounds of a store in `dir`, or on another machine, of the given MiB where they are
+    /// given.
     pub(crate) fn new(
-        dir: &Path,
+        dir: Option<&Path>,
         keep: Keep,
         store_mib: Option<u64>,
         host_mib: Option<u64>,
@@ -64,7 +65,7 @@ impl Bounds {
     ) -> Self {
         let max_bytes = match store_mib {
             Some(mib) => mib * MIB,
-            None => (DEFAULT_STORE_MIB * MIB).min(disk(dir) / 4 * 3),
+            None => (DEFAULT_STORE_MIB * MIB).min(dir.map_or(u64::MAX, disk) / 4 * 3),
         };
         let max_host_bytes = match host_mib {
             Some(mib) => mib * MIB,
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_host_gets_a_share_of_the_store_unless_its_bound_is_given() {
-        let dir = Path::new("/nonexistent/state");
+        let dir = Some(Path::new("/nonexistent/state"));
         for (store, host, wanted) in [
             (Some(100_000), None, (100_000, 1024)),
             (Some(4096), None, (4096, 512)),

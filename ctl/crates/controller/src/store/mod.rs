@@ -2,7 +2,7 @@
 //! deliver, the runs, and the trend.
 //!
 //! [`Store`] is the interface, one trait per concept, each in a file of its own with its rows;
-//! [`SqliteStore`] implements it. Each implementation passes the same conformance suite
+//! [`SqliteStore`] and [`PostgresStore`] implement it, and pass the same conformance suite
 //! (`conformance`). A change is on disk when its call returns. A store never knows a session: a
 //! result comes as an [`Arrival`] with an [`Acknowledgement`] that the store calls once the result
 //! is on disk, and a change of a host's standing is published to whom it concerns.
@@ -33,7 +33,6 @@ mod leader;
 #[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;
 mod people;
-#[allow(dead_code, reason = "its last traits are being written")]
 mod postgres;
 mod published;
 mod refused;
@@ -64,10 +63,11 @@ pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
 pub(crate) use people::*;
+pub(crate) use postgres::{Address, PostgresStore};
 pub(crate) use results::{MAX_PAGE_BYTES, ResultHead, ResultRow, Results};
 pub(crate) use runs::*;
 pub(crate) use schedules::*;
-pub(crate) use sqlite::SqliteStore;
+pub(crate) use sqlite::{SqliteStore, lock_state_dir};
 pub(crate) use standing::StandingChange;
 pub(crate) use targets::*;
 pub(crate) use tokens::*;

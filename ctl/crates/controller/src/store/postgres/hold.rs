@@ -30,11 +30,17 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest of these waits.
 const LAST_BACK_OFF: Duration = Duration::from_secs(5);
 
+/// The sentence for whoever wants to write while the lock is not held.
+const LOST: &str = "the controller has lost its hold on the database, which another controller may \
+                    have now; it takes it again as soon as it can";
+
 /// Whether this controller may write.
 #[derive(Debug)]
 pub(super) struct Hold {
     /// The epoch, while the lock is held.
     epoch: Mutex<Option<i64>>,
+    /// Why it is not, as the last try to take it has found.
+    absence: Mutex<Option<String>>,
     /// Someone has found that it is not.
     doubted: Notify,
     begin: String,
@@ -53,7 +59,7 @@ impl Default for Hold {
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
              SELECT pg_advisory_xact_lock_shared({CLASS}, {WRITERS}); SELECT epoch FROM controller"
         );
-        Self { epoch: Mutex::new(None), doubted: Notify::new(), begin }
+        Self { epoch: Mutex::new(None), absence: Mutex::new(None), doubted: Notify::new(), begin }
     }
 }
 
@@ -73,11 +79,20 @@ impl Hold {
 
     /// Returns the error while the lock is not held.
     pub(super) fn nobody(&self) -> DbError {
-        DbError::Unreachable(
-            "the controller has lost its hold on the database, which another controller may have \
-             now; it takes it again as soon as it can"
-                .to_owned(),
-        )
+        DbError::Unreachable(LOST.to_owned())
+    }
+
+    /// Returns why the lock is not held at present; `None` while it is.
+    pub(super) fn absence(&self) -> Option<String> {
+        if self.epoch.lock().is_some() {
+            return None;
+        }
+        Some(self.absence.lock().clone().unwrap_or_else(|| LOST.to_owned()))
+    }
+
+    /// Notes why the lock cannot be taken.
+    fn is_absent(&self, why: &str) {
+        *self.absence.lock() = Some(why.to_owned());
     }
 
     /// Notes that a change which wanted this epoch has found another one.
@@ -96,6 +111,7 @@ impl Hold {
 
     /// Notes the epoch that a session has begun.
     pub(super) fn is_held(&self, epoch: i64) {
+        *self.absence.lock() = None;
         *self.epoch.lock() = Some(epoch);
     }
 }
@@ -224,7 +240,10 @@ async fn again(core: &Weak<Core>) -> Option<Session> {
                 log::info!("{}: the controller holds the database again", core.address);
                 return Some(session);
             }
-            Err(why) => log::debug!("cannot hold the database: {why}"),
+            Err(why) => {
+                log::debug!("cannot hold the database: {why}");
+                core.hold.is_absent(&why);
+            }
         }
         drop(core);
         tokio::time::sleep(wait).await;

@@ -7,6 +7,7 @@ use crate::store::conformance::Part;
 use crate::store::work::{audit, connect, enroll, rate};
 use crate::store::{
     Acknowledgement, Arrival, Bounds, HostQuery, Hosts as _, LabelChange, Outcome, SqliteStore,
+    Store as _,
 };
 use agent_wire::message::EventKind;
 use fleet::{LabelKey, LabelValue, Selector};

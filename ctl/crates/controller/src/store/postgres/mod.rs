@@ -42,9 +42,11 @@ mod writer;
 use self::core::Core;
 use super::arrival::MAX_QUEUED_KIB;
 use super::clock::Clock;
-use super::{Bounds, milliseconds};
+use super::{Bounds, Store, milliseconds};
 use crate::error::Error;
+use crate::metrics::StoreMetrics;
 pub(crate) use address::Address;
+use async_trait::async_trait;
 use change::{ChangeError, CommitError};
 use error::DbError;
 use hold::Session;
@@ -121,9 +123,39 @@ impl PostgresStore {
         }
         Ok(clock)
     }
+}
 
-    /// Stores what was accepted, then stops.
-    pub(super) async fn close(&self) {
+#[async_trait]
+impl Store for PostgresStore {
+    async fn problem(&self) -> Option<String> {
+        if let Some(problem) = self.core.health.problem() {
+            return Some(problem);
+        }
+        if let Some(absence) = self.core.hold.absence() {
+            return Some(absence);
+        }
+        if self.core.health.writes() {
+            return None;
+        }
+        // A write has failed, and it may be long until another one shows whether that has passed.
+        match self.core.try_begin().await {
+            Ok(transaction) => {
+                let committed = self.core.commit(transaction).await;
+                committed.err().map(|error| CommitError::into_inner(error).to_string())
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    fn metrics(&self) -> &Arc<StoreMetrics> {
+        &self.core.health.metrics
+    }
+
+    fn queued(&self) -> u64 {
+        (MAX_QUEUED_KIB as usize).saturating_sub(self.room.available_permits()) as u64 * 1024
+    }
+
+    async fn close(&self) {
         let tasks = std::mem::take(&mut *self.tasks.lock());
         // An error means that the writer has ended already; joining it says why.
         let _ = self.queue.send(QueueItem::Close);

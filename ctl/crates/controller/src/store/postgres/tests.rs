@@ -1,25 +1,17 @@
 //! The conformance suite on a real server.
 
 use super::{Address, PostgresStore};
-use crate::store::Bounds;
-use crate::store::conformance::{self, Close, Database, HOST_BYTES};
-use async_trait::async_trait;
+use crate::store::conformance::{self, Database, HOST_BYTES};
+use crate::store::{Bounds, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use test_support::{PostgresDatabase, PostgresServer};
-
-#[async_trait]
-impl Close for PostgresStore {
-    async fn close(&self) {
-        Self::close(self).await;
-    }
-}
 
 /// A database on the server that the tests share.
 struct Shared(PostgresDatabase<'static>);
 
 impl Database for Shared {
-    type Store = PostgresStore;
+    type Store = dyn Store;
 
     fn is_here() -> bool {
         PostgresServer::shared().is_some()
@@ -29,7 +21,7 @@ impl Database for Shared {
         Self(PostgresServer::shared().unwrap().create())
     }
 
-    async fn open(&self) -> Arc<PostgresStore> {
+    async fn open(&self) -> Arc<dyn Store> {
         let keep = Duration::from_secs(24 * 3600);
         let bounds =
             Bounds { keep, keep_events: keep, max_host_bytes: HOST_BYTES, ..Bounds::generous() };
@@ -38,7 +30,4 @@ impl Database for Shared {
     }
 }
 
-conformance::suite!(
-    Shared: results, schedules, hosts, standing, search, reach, tokens, events, facts, people, idempotency,
-        runs, targets, trend
-);
+conformance::suite!(Shared);

@@ -30,7 +30,7 @@ const MAX_WAL: u32 = 64 << 20;
 ///
 /// # Errors
 /// When another controller uses the directory, or another user could change what is in it.
-pub(super) fn lock(dir: &Path) -> Result<File, Error> {
+pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     files::create_dir(dir)?;
     files::check_dir(dir)?;
     let path = dir.join(LOCK);

@@ -47,6 +47,7 @@ use async_trait::async_trait;
 use change::{ChangeError, Effects, Pending, QueuedChange, Transaction};
 use check::ContentCheck;
 use file::Place;
+pub(crate) use file::lock as lock_state_dir;
 use parking_lot::Mutex;
 use reader::{CONNECTIONS, Readers};
 use rusqlite::{Connection, ErrorCode};
