@@ -162,6 +162,7 @@ def judge(guest, host, cuts):
     end = time.monotonic() + DELIVERED
     while last not in read(guest)["again"] and time.monotonic() < end:
         time.sleep(0.5)
+    guest.check(last in read(guest)["again"], "what was under way at the last cut is sent again in time")
     # New tasks end here; those of 100000 s have met no cut.
     guest.sh("systemctl stop load")
     seen = read(guest)
@@ -172,7 +173,7 @@ def judge(guest, host, cuts):
         guest.ask({"method": "async.cancel", "task": task})
     accepted = set(seen["accepted"]) | {task for task, answer in seen["again"].items() if answer[0] == 0}
     command = f"python3 /root/results.py {host} {TOKEN}"
-    results = {}
+    results, end = {}, time.monotonic() + DELIVERED
     while time.monotonic() < end:
         rows = [line.split() for line in guest.sh(command, wait=300).splitlines()]
         results = {task: int(retcode) for task, retcode in rows}
