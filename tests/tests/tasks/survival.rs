@@ -70,18 +70,20 @@ async fn an_adopted_task_is_cancelled_and_timed_out_like_any_other() {
     let cmd = format!("trap '' TERM; (setsid sleep {marker} &); sleep {marker}; sleep {marker}");
     accept(&mut channel, "cancelled", &cmd, json!({})).await;
     accept(&mut channel, "timed", &cmd, json!({"timeout": 2})).await;
-    until_state(&mut channel, "cancelled", "running").await;
-    until_state(&mut channel, "timed", "running").await;
+    // "running" means that the intent is durable; the supervisor starts after that.
+    eventually("their supervisors run", || supervisors(&agent).len() == 2).await;
     agent.restart();
     let mut channel = server.channel().await;
     ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "cancelled"})).await;
-    let mut retcodes = Vec::new();
+    let mut events = Vec::new();
     for _ in 0..2 {
-        let over = next(&mut channel, is_event).await;
-        retcodes.push((over["id"].as_str().unwrap().to_owned(), over["retcode"].as_u64().unwrap()));
+        events.push(next(&mut channel, is_event).await);
     }
-    retcodes.sort();
-    assert_eq!(retcodes, [("cancelled".to_owned(), 3034), ("timed".to_owned(), 3031)]);
+    let mut retcodes: Vec<_> =
+        events.iter().map(|over| (over["id"].as_str(), over["retcode"].as_u64())).collect();
+    retcodes.sort_unstable();
+    let expected = [(Some("cancelled"), Some(3034)), (Some("timed"), Some(3031))];
+    assert_eq!(retcodes, expected, "{events:?}");
     assert_eq!(processes_with(&format!("sleep {marker}")), []);
 }
 
