@@ -70,13 +70,15 @@ pub struct DatabaseUse {
     /// The engine.
     #[schema(example = "SQLite")]
     pub engine: String,
-    /// Where it is.
+    /// Where it is: a directory, or a URL without its password.
     #[schema(example = "/var/lib/basicagent-controller")]
     pub place: String,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Bytes that are free on the disk.
-    pub free: u64,
+    /// Bytes on disk; left out while the database does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Bytes that are free on the disk; left out for a database on another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
     /// Bytes that wait for the disk.
     pub queued: u64,
 }

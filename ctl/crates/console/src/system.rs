@@ -12,8 +12,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use controller_api::{
-    CaCertificate, CaStatus, Kept, Node, Records, RotationRequest, RotationState, RotationStep,
-    System as Status, path,
+    CaCertificate, CaStatus, DatabaseUse, Kept, Node, Records, RotationRequest, RotationState,
+    RotationStep, System as Status, path,
 };
 use fleet::Action;
 
@@ -186,14 +186,8 @@ impl SystemPage {
             active_runs: units::count(status.active_runs),
             active_targets: units::counted(status.active_targets, "host"),
             nodes: status.nodes.iter().map(NodeRow::of).collect(),
-            nearly_full: database.free < 1 << 30,
-            database: vec![
-                ("Engine", database.engine.clone()),
-                ("Place", database.place.clone()),
-                ("On disk", units::bytes(database.bytes)),
-                ("Free on the disk", units::bytes(database.free)),
-                ("Waiting for the disk", units::bytes(database.queued)),
-            ],
+            nearly_full: database.free.is_some_and(|free| free < 1 << 30),
+            database: kept_in(database),
             kept: status.keep.iter().map(KeptRow::of).collect(),
             settings: settings(status),
             version: status.version.clone(),
@@ -202,6 +196,16 @@ impl SystemPage {
             refused,
         }
     }
+}
+
+/// Returns what is said of the database.
+fn kept_in(database: &DatabaseUse) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("Engine", database.engine.clone()), ("Place", database.place.clone())];
+    let size = database.bytes.map_or_else(|| "unknown at present".to_owned(), units::bytes);
+    rows.push(("On disk", size));
+    rows.extend(database.free.map(|free| ("Free on the disk", units::bytes(free))));
+    rows.push(("Waiting to be stored", units::bytes(database.queued)));
+    rows
 }
 
 fn settings(status: &Status) -> Vec<(&'static str, String)> {

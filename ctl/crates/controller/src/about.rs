@@ -3,7 +3,6 @@
 use crate::facts::Settings as FactSettings;
 use crate::identity::IdentitySettings;
 use crate::store::Bounds;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// What does not change while the process runs.
@@ -15,8 +14,6 @@ pub(crate) struct About {
     pub(crate) listen: Vec<String>,
     /// The URL of the API.
     pub(crate) http: String,
-    /// The directory of the database.
-    pub(crate) state_dir: PathBuf,
     /// The bounds of the database.
     pub(crate) bounds: Bounds,
     /// How hosts are known.

@@ -233,7 +233,6 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         started,
         listen: ready.listen.iter().map(SocketAddr::to_string).collect(),
         http: format!("{scheme}://{}", ready.http),
-        state_dir: flags.state_dir(),
         bounds: flags.bounds(),
         identity: flags.identity_settings(),
         facts: flags.facts_settings(),

@@ -54,6 +54,11 @@ fn nothing_acknowledged_is_lost_when_the_controller_or_the_database_is_killed() 
         assert_eq!(status, 200, "{page}");
         page["results"].as_array().unwrap().iter().map(|row| row["task"].clone()).collect()
     };
+    let (_, system) = controller.get("/system");
+    assert_eq!(system["database"]["engine"], "PostgreSQL", "{system}");
+    assert!(system["database"]["place"].as_str().unwrap().starts_with("postgres://"), "{system}");
+    assert!(system["database"]["bytes"].as_u64().unwrap() > 0, "{system}");
+    assert_eq!(system["database"].get("free"), None, "{system}");
     let mut agent = controller.channel(&host);
     send(&mut agent, "first");
     assert_eq!(acknowledged(&mut agent), "first");

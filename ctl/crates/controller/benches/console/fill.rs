@@ -36,8 +36,9 @@ pub(crate) fn fill(path: &Path) {
 fn hosts(now: i64) -> String {
     let label = |key: &str, value: &str, source: &str| {
         format!(
-            "INSERT INTO labels (host, key, value, source) \
-             SELECT printf('host-%06d', i), '{key}', {value}, '{source}' FROM \
+            "INSERT INTO labels (host, key, value, source, number) \
+             SELECT printf('host-%06d', i), '{key}', {value}, '{source}', \
+             (SELECT number FROM hosts WHERE id = printf('host-%06d', i)) FROM \
              ({NUMBERS} {HOSTS}) SELECT i FROM n);"
         )
     };

@@ -162,6 +162,6 @@ pub(super) async fn count(
         connected: query.connected,
     };
     let wanted = Wanted::new(&principal.reach(Action::HostsRead), &filter)?;
-    let found = wanted.ids(&api, up_to).await?;
-    Ok(Json(HostCount { hosts: found.ids.len() as u64, more: found.more }))
+    let (hosts, more) = wanted.count(&api, up_to).await?;
+    Ok(Json(HostCount { hosts, more }))
 }

@@ -109,6 +109,20 @@ impl Wanted {
         Ok(Ids { ids, more })
     }
 
+    /// Counts the hosts, exactly up to `most`; returns whether there may be more, too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn count(&self, api: &Api, most: usize) -> Result<(u64, bool), ApiError> {
+        if self.connected.is_some() {
+            let found = self.ids(api, most).await?;
+            return Ok((found.ids.len() as u64, found.more));
+        }
+        let query = HostQuery { limit: most + 1, ..self.query.clone() };
+        let (found, most) = (api.store.count_hosts(query).await?, most as u64);
+        Ok((found.min(most), found > most))
+    }
+
     /// Returns at most `most` ids of those that are or are not connected, and where to go on if not
     /// all hosts were looked at.
     async fn connected_ids(

@@ -7,13 +7,11 @@ use super::times;
 use crate::about::About;
 use crate::auth::Principal;
 use crate::metrics::Process;
+use crate::store::Occupied;
 use axum::Json;
 use axum::extract::State;
 use controller_api::{DatabaseUse, Kept, Node, Records, System, path};
-use nix::sys::statvfs::statvfs;
 use nix::unistd::gethostname;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +23,11 @@ use std::time::Duration;
 )]
 pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Json<System>, ApiError> {
     let about = Arc::clone(&api.about);
-    let queued = api.store.queued();
-    let reading = {
-        let about = Arc::clone(&about);
-        move || (Process::read(), database(&about.state_dir, queued))
-    };
-    let (process, database) =
-        tokio::task::spawn_blocking(reading).await.map_err(|_| ApiError::Internal)?;
+    let process =
+        tokio::task::spawn_blocking(Process::read).await.map_err(|_| ApiError::Internal)?;
+    let Occupied { engine, place, bytes, free } = api.store.occupied().await;
+    let database =
+        DatabaseUse { engine: engine.to_owned(), place, bytes, free, queued: api.store.queued() };
     let node = Node {
         name: gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         this: true,
@@ -75,19 +71,4 @@ fn kept(about: &About) -> Vec<Kept> {
         kept(Records::Facts, bounds.keep_facts, Some(bounds.max_fact_bytes), "--facts-days"),
         kept(Records::Audit, bounds.keep_events, None, "--audit-days"),
     ]
-}
-
-/// Reads what the database occupies. A figure that the system does not tell is 0.
-fn database(dir: &Path, queued: u64) -> DatabaseUse {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let sizes = entries.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file);
-    let free =
-        statvfs(dir).map_or(0, |disk| disk.blocks_available().saturating_mul(disk.fragment_size()));
-    DatabaseUse {
-        engine: "SQLite".to_owned(),
-        place: dir.display().to_string(),
-        bytes: sizes.map(|file| file.len()).sum(),
-        free,
-        queued,
-    }
 }

@@ -95,6 +95,13 @@ pub(crate) trait Hosts {
     /// As for [`Hosts::hosts`].
     async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError>;
 
+    /// Counts the hosts that match: exactly up to the query's limit, or that many. Where its page
+    /// begins does not matter.
+    ///
+    /// # Errors
+    /// As for [`Hosts::hosts`].
+    async fn count_hosts(&self, query: HostQuery) -> Result<u64, StoreError>;
+
     /// Returns the hosts that joined last, the newest first, or of those that a join token admitted
     /// the last.
     ///
@@ -381,10 +388,15 @@ pub(crate) struct HostRow {
 /// Returns a host's labels without their sources, as selectors see them. A stored label that is none
 /// is left out.
 pub(crate) fn plain_labels(row: &HostRow) -> Labels {
+    plain(&row.labels)
+}
+
+/// Returns labels as the rules want them.
+pub(in crate::store) fn plain(labels: &BTreeMap<String, Label>) -> Labels {
     let pair = |(key, label): (&String, &Label)| {
         Some((LabelKey::new(key).ok()?, LabelValue::new(&label.value).ok()?))
     };
-    row.labels.iter().filter_map(pair).collect()
+    labels.iter().filter_map(pair).collect()
 }
 
 /// Texts that are in use as keys or values of labels, in order.

@@ -32,6 +32,7 @@ mod leader;
 #[cfg(test)]
 #[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;
+mod occupied;
 mod people;
 mod postgres;
 mod published;
@@ -62,6 +63,7 @@ pub(crate) use history::*;
 pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
+pub(crate) use occupied::Occupied;
 pub(crate) use people::*;
 pub(crate) use postgres::{Address, PostgresStore};
 pub(crate) use results::{MAX_PAGE_BYTES, ResultHead, ResultRow, Results};
@@ -101,6 +103,9 @@ pub(crate) trait Store:
 
     /// Returns what the store measures.
     fn metrics(&self) -> &Arc<StoreMetrics>;
+
+    /// Returns what the database occupies.
+    async fn occupied(&self) -> Occupied;
 
     /// Returns the bytes that wait for the disk.
     fn queued(&self) -> u64;

@@ -103,7 +103,6 @@ impl Server {
                 started: SystemTime::now(),
                 listen: vec![address.to_string()],
                 http: "http://127.0.0.1:7480".to_owned(),
-                state_dir: scratch.path().to_owned(),
                 bounds: Bounds::generous(),
                 identity: settings,
                 facts: Settings::default(),

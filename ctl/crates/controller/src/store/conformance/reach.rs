@@ -133,6 +133,8 @@ pub(in crate::store) async fn hosts_of_several_selectors_are_those_that_one_by_o
         let wanted: Vec<&Known> = known.iter().filter(|host| is_wanted(&query, host)).collect();
         let ids: Vec<&str> = wanted.iter().map(|host| host.id.as_str()).collect();
         assert_eq!(pages(&*store, query.clone()).await, ids, "{query:?}");
+        let counted = store.count_hosts(query.clone()).await.unwrap();
+        assert_eq!(counted, ids.len().min(query.limit) as u64, "{query:?}");
         hosts += ids.len();
         of_several +=
             usize::from(query.reach.is_some_and(|reach| reach.len() > 1) && ids.len() > 1);

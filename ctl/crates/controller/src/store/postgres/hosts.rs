@@ -172,6 +172,12 @@ impl Hosts for PostgresStore {
         query!(self, "ids of hosts", |sql| query::ids(&sql, &query))
     }
 
+    async fn count_hosts(&self, query: HostQuery) -> Result<u64, StoreError> {
+        let query = HostQuery { after: String::new(), ..query };
+        let ids = query!(self, "a number of hosts", |sql| query::ids(&sql, &query))?;
+        Ok(ids.len() as u64)
+    }
+
     async fn newest_hosts(
         &self,
         token: Option<&TokenId>,

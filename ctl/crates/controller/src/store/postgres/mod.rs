@@ -42,12 +42,12 @@ mod writer;
 use self::core::Core;
 use super::arrival::MAX_QUEUED_KIB;
 use super::clock::Clock;
-use super::{Bounds, Store, milliseconds};
+use super::{Bounds, Occupied, Store, milliseconds};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 pub(crate) use address::Address;
 use async_trait::async_trait;
-use change::{ChangeError, CommitError};
+use change::{ChangeError, CommitError, query};
 use error::DbError;
 use hold::Session;
 use hosts::presence;
@@ -149,6 +149,19 @@ impl Store for PostgresStore {
 
     fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.core.health.metrics
+    }
+
+    async fn occupied(&self) -> Occupied {
+        let read = "SELECT pg_database_size(current_database())";
+        let bytes = query!(self, "the size of the database", |sql| async {
+            sql.first(read, params![], |row| column::count(row, 0)).await
+        });
+        let bytes = bytes.unwrap_or_else(|error| {
+            log::debug!("{error}");
+            None
+        });
+        let place = self.core.address.to_string();
+        Occupied { engine: "PostgreSQL", place, bytes, free: None }
     }
 
     fn queued(&self) -> u64 {

@@ -209,7 +209,7 @@ mod tests {
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .unwrap();
-            assert_eq!(found, ("wal".to_owned(), 2, 7));
+            assert_eq!(found, ("wal".to_owned(), 2, 8));
             for (path, mode) in
                 [(dir.clone(), 0o700), (dir.join(FILE), 0o600), (dir.join("results.db-wal"), 0o600)]
             {

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     TREND_AND_NAMES,
     LOGIN_LINKS,
     WHY_AWAY,
+    HOSTS_OF_LABELS,
 ];
 
 const FIRST: Migration = Migration {
@@ -109,6 +110,9 @@ const WHY_AWAY: Migration = Migration {
     ALTER TABLE presence ADD COLUMN departure TEXT; -- why the last channel ended; null while open
 ",
 };
+
+const HOSTS_OF_LABELS: Migration =
+    Migration { number: 8, sql: include_str!("migrations/eighth.sql") };
 
 /// Why a database cannot be migrated.
 #[derive(Debug)]

@@ -40,7 +40,7 @@ use super::judged::Judged;
 use super::published::Published;
 use super::unwritten::Unwritten;
 use super::watch::Watches;
-use super::{Bounds, Store, StoreError, milliseconds};
+use super::{Bounds, Occupied, Store, StoreError, milliseconds};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
@@ -65,6 +65,9 @@ const MAX_CHANGES: usize = 8192;
 
 /// The longest wait for a change to be on disk.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// The name of the engine.
+const ENGINE: &str = "SQLite";
 
 /// Everything in an SQLite database.
 #[derive(Debug)]
@@ -258,6 +261,14 @@ impl Store for SqliteStore {
 
     fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.health.metrics
+    }
+
+    async fn occupied(&self) -> Occupied {
+        let dir = self.dir.clone();
+        let place = dir.display().to_string();
+        let reading = tokio::task::spawn_blocking(move || Occupied::of_dir(ENGINE, &dir));
+        let unknown = |_| Occupied { engine: ENGINE, place, bytes: None, free: None };
+        reading.await.unwrap_or_else(unknown)
     }
 
     fn queued(&self) -> u64 {

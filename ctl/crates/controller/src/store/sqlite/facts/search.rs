@@ -4,17 +4,21 @@ use super::super::hosts;
 use super::super::{limit, sql::Sql as _};
 use crate::store::documents::{self, Texts};
 use crate::store::{
-    CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FoundEntries, HostsPage, KeyRange,
-    Selection, Visitor,
+    CurrentDocument, DocumentHosts, DocumentNumber, EntryQuery, FoundEntries, HostQuery, HostsPage,
+    KeyRange, Selection, Visitor,
 };
-use fleet::Selector;
 use fleet::facts::index::Entry;
+use roaring::RoaringTreemap;
 use rusqlite::{Connection, params};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Hosts that a page gathers and sorts; where documents have more, it walks through all hosts in
 /// order instead, and is full soon.
 const MAX_GATHERED: u64 = 20_000;
+
+/// Selected hosts that are few enough to be looked up one by one; few in tests, whose fleets are
+/// small, so that they see both sides.
+const MAX_LOOKED_UP: u64 = if cfg!(test) { 2 } else { 2000 };
 
 /// Hosts that such a walk looks at; the page may be short then.
 const MAX_WALKED: i64 = 20_000;
@@ -60,28 +64,24 @@ pub(super) fn visit(
 }
 
 /// Returns the numbers of the selected hosts; `None`: every host.
-fn selected(sql: &Connection, selection: &Selection) -> rusqlite::Result<Option<HashSet<i64>>> {
-    let of = |selector: &Selector| -> rusqlite::Result<HashSet<i64>> {
-        Ok(hosts::numbers(sql, selector)?.into_iter().collect())
-    };
-    let everything = |selector: &&Selector| !selector.is_everything();
-    let wanted = selection.selector.as_ref().filter(everything).map(of).transpose()?;
-    let Some(reach) = &selection.reach else { return Ok(wanted) };
-    let mut reached = HashSet::new();
-    for selector in reach {
-        reached.extend(of(selector)?);
+fn selected(sql: &Connection, selection: &Selection) -> rusqlite::Result<Option<RoaringTreemap>> {
+    let Selection { selector, reach } = selection;
+    let selector = selector.clone().filter(|selector| !selector.is_everything());
+    if selector.is_none() && reach.is_none() {
+        return Ok(None);
     }
-    if let Some(wanted) = wanted {
-        reached.retain(|host| wanted.contains(host));
-    }
-    Ok(Some(reached))
+    let query = HostQuery { selector, reach: reach.clone(), ..HostQuery::default() };
+    hosts::matching(sql, &query).map(Some)
 }
 
 /// Returns a page of the hosts that have one of some documents.
 pub(super) fn hosts(sql: &Connection, query: &DocumentHosts) -> rusqlite::Result<HostsPage> {
     let chosen = selected(sql, &query.hosts)?;
-    let counts = |host: i64| chosen.as_ref().is_none_or(|chosen| chosen.contains(&host));
     let method = number(sql, &query.method)?;
+    if let Some(few) = chosen.as_ref().filter(|chosen| chosen.len() <= MAX_LOOKED_UP) {
+        return looked_up(sql, query, method, few);
+    }
+    let counts = |host: i64| chosen.as_ref().is_none_or(|it| it.contains(host.cast_unsigned()));
     if query.documents.values().sum::<u64>() <= MAX_GATHERED {
         return gathered(sql, query, method, counts);
     }
@@ -130,11 +130,41 @@ fn gathered(
         let rows = rows.into_iter().filter(|(id, host)| *id > query.after && counts(*host));
         found.extend(rows.map(|(id, _)| (id, *document)));
     }
+    Ok(page(query, found))
+}
+
+/// Returns the page of a few hosts, of which each is looked up.
+fn looked_up(
+    sql: &Connection,
+    query: &DocumentHosts,
+    method: i64,
+    few: &RoaringTreemap,
+) -> rusqlite::Result<HostsPage> {
+    let mut found = Vec::new();
+    for host in few {
+        let row = sql.first(
+            "SELECT h.id, s.document FROM hosts h CROSS JOIN fact_spans s ON s.host = h.number \
+             WHERE h.number = ? AND s.method = ? AND s.until IS NULL",
+            params![host.cast_signed(), method],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<DocumentNumber>>(1)?)),
+        )?;
+        if let Some((id, Some(document))) = row
+            && id > query.after
+            && query.documents.contains_key(&document)
+        {
+            found.push((id, document));
+        }
+    }
+    Ok(page(query, found))
+}
+
+/// Makes a page of all hosts that were found.
+fn page(query: &DocumentHosts, mut found: Vec<(String, DocumentNumber)>) -> HostsPage {
     found.sort_unstable();
     let more = found.len() > query.limit;
     found.truncate(query.limit);
     let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
-    Ok(HostsPage { hosts: found, next })
+    HostsPage { hosts: found, next }
 }
 
 /// Counts the selected hosts by their document.
@@ -152,7 +182,7 @@ pub(super) fn count(
     let mut rows = statement.query(params![number(sql, method)?, most])?;
     while let Some(row) = rows.next()? {
         let host = row.get::<_, i64>(1)?;
-        if chosen.as_ref().is_none_or(|chosen| chosen.contains(&host)) {
+        if chosen.as_ref().is_none_or(|chosen| chosen.contains(host.cast_unsigned())) {
             *counts.entry(row.get(0)?).or_default() += 1;
         }
     }

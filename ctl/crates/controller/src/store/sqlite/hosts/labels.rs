@@ -18,7 +18,8 @@ pub(super) fn set(
     source: LabelSource,
 ) -> rusqlite::Result<()> {
     sql.run(
-        "INSERT INTO labels (host, key, value, source) VALUES (?1, ?2, ?3, ?4) \
+        "INSERT INTO labels (host, key, value, source, number) \
+         VALUES (?1, ?2, ?3, ?4, (SELECT number FROM hosts WHERE id = ?1)) \
          ON CONFLICT (host, key) DO UPDATE SET value = ?3, source = ?4 \
          WHERE value <> ?3 OR source <> ?4",
         params![host, key, value, source_name(source)],
@@ -79,7 +80,8 @@ pub(in crate::store::sqlite) fn from_facts(
     }
     for (key, value) in &labels.set {
         changes += sql.run(
-            "INSERT INTO labels (host, key, value, source) VALUES (?1, ?2, ?3, 'fact') \
+            "INSERT INTO labels (host, key, value, source, number) \
+             VALUES (?1, ?2, ?3, 'fact', (SELECT number FROM hosts WHERE id = ?1)) \
              ON CONFLICT (host, key) DO UPDATE SET value = ?3 \
              WHERE source = 'fact' AND value <> ?3",
             params![host, key.as_str(), value.as_str()],

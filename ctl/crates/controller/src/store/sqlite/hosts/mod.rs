@@ -14,9 +14,10 @@ pub(super) mod operator;
 mod presence;
 mod query;
 mod record;
+mod sets;
 
 pub(super) use presence::write as write_presence;
-pub(super) use query::numbers;
+pub(super) use sets::of_query as matching;
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
@@ -154,6 +155,12 @@ impl Hosts for SqliteStore {
 
     async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError> {
         self.readers.query("ids of hosts", move |connection| query::ids(connection, &query)).await
+    }
+
+    async fn count_hosts(&self, query: HostQuery) -> Result<u64, StoreError> {
+        self.readers
+            .query("a number of hosts", move |connection| query::count(connection, &query))
+            .await
     }
 
     async fn newest_hosts(

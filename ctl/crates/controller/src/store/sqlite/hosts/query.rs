@@ -1,14 +1,10 @@
 //! Lists of hosts, by page, state, selector and a part of their names.
 //!
-//! One condition leads. A term of the selector gives the hosts in the order of their ids by its
-//! index, so that a page ends as soon as it is full. A part of a name leads where few hosts have it,
-//! by the index of names; where many have it, a page is full soon without, or else the hosts with it
-//! are listed first. The other conditions are looked up for each host. Of the hosts that one of
-//! several selectors matches, each selector gives its own page, and the page of all is the beginning
-//! of these.
+//! Where there is one condition, its hosts are read in the order of their ids, so that a page ends as
+//! soon as it is full. Where there are several, or hosts are counted, `sets` joins the hosts of each.
 
-use super::labels;
-use super::leader::{Chosen, begin, leader};
+use super::leader::{begin, leader};
+use super::{labels, sets};
 use crate::store::leader::Leader;
 use crate::store::sqlite::change::ChangeError;
 use crate::store::sqlite::column::json;
@@ -59,12 +55,11 @@ pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeErro
 
 /// Returns a page of hosts.
 pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
-    if query.reach.is_some() {
+    if is_by_sets(query) {
         let found = ids(sql, query)?;
         return found.iter().filter_map(|id| one(sql, id).transpose()).collect();
     }
-    let statement = statement(sql, query, terms(query.selector.as_ref()), None, COLUMNS)?;
-    let Some((text, values)) = statement else { return Ok(Vec::new()) };
+    let (text, values) = statement(sql, query, COLUMNS)?;
     let found = sql.all(&text, params_from_iter(values), row)?;
     found.into_iter().map(|host| with_labels(sql, host)).collect()
 }
@@ -99,67 +94,43 @@ pub(super) fn newest(
 
 /// Returns the ids of a page of hosts.
 pub(super) fn ids(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<String>> {
-    let also = terms(query.selector.as_ref());
-    let Some(reach) = &query.reach else { return ids_until(sql, query, also, None) };
-    let mut found: Vec<String> = Vec::new();
-    for selector in reach {
-        let both: Vec<Term> = selector.terms().iter().chain(also).cloned().collect();
-        // Behind the end of a full page no host is looked at.
-        let end = found.last().filter(|_| found.len() == query.limit).cloned();
-        found.extend(ids_until(sql, query, &both, end.as_deref())?);
-        // Two lists in order, so that the sort only joins them.
-        found.sort();
-        found.dedup();
-        found.truncate(query.limit);
+    if is_by_sets(query) {
+        return sets::ids(sql, &sets::of_query(sql, query)?, &query.after, query.limit);
     }
-    Ok(found)
-}
-
-/// Returns the ids of a page of hosts that end with this one at the latest.
-fn ids_until(
-    sql: &Connection,
-    query: &HostQuery,
-    terms: &[Term],
-    end: Option<&str>,
-) -> rusqlite::Result<Vec<String>> {
-    let statement = statement(sql, query, terms, end, ID)?;
-    let Some((text, values)) = statement else { return Ok(Vec::new()) };
+    let (text, values) = statement(sql, query, ID)?;
     sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
 
-/// Returns the numbers of all hosts that a selector matches.
-pub(in crate::store::sqlite) fn numbers(
-    sql: &Connection,
-    selector: &Selector,
-) -> rusqlite::Result<Vec<i64>> {
-    let query = HostQuery { limit: usize::MAX, ..HostQuery::default() };
-    let statement = statement(sql, &query, selector.terms(), None, "h.number")?;
-    let Some((text, values)) = statement else { return Ok(Vec::new()) };
-    sql.all(&text, params_from_iter(values), |row| row.get(0))
+/// Counts the hosts that match, up to the query's limit.
+pub(super) fn count(sql: &Connection, query: &HostQuery) -> rusqlite::Result<u64> {
+    let found = sets::of_query(sql, query)?.len();
+    Ok(found.min(u64::try_from(query.limit).unwrap_or(u64::MAX)))
 }
 
-fn terms(selector: Option<&Selector>) -> &[Term] {
-    selector.map(Selector::terms).unwrap_or_default()
+/// Returns whether the hosts of several conditions are joined.
+fn is_by_sets(query: &HostQuery) -> bool {
+    let others = usize::from(query.search.is_some()) + usize::from(query.state.is_some());
+    query.reach.is_some() || terms(query).len() + others > 1
 }
 
-/// Composes the statement that finds hosts by these terms and by a query's other conditions than its
-/// selectors, up to the host `end`; `None` if no host can match.
+fn terms(query: &HostQuery) -> &[Term] {
+    query.selector.as_ref().map(Selector::terms).unwrap_or_default()
+}
+
+/// Composes the statement that finds the hosts of a query with one condition, or without any.
 fn statement(
     sql: &Connection,
     query: &HostQuery,
-    terms: &[Term],
-    end: Option<&str>,
     columns: &str,
-) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
+) -> rusqlite::Result<(String, Vec<Value>)> {
     let search = query.search.as_deref().map(str::to_ascii_lowercase);
-    let chosen = leader(sql, terms, query.state, search.as_deref())?;
-    let Some(Chosen { leader, lists_names }) = chosen else { return Ok(None) };
+    let leader = leader(sql, terms(query), search.as_deref())?;
     let mut text = format!("SELECT {columns} FROM ");
     let mut values = Vec::new();
     // CROSS JOIN keeps the order of the tables.
     let id = match leader {
         Leader::Label(key, wanted) => {
-            if columns == ID && query.state.is_none() && search.is_none() {
+            if columns == ID {
                 // Only hosts have labels, so that the host itself need not be looked up.
                 text = "SELECT l.host FROM labels l WHERE l.key = ? ".to_owned();
             } else {
@@ -186,37 +157,25 @@ fn statement(
         }
     };
     if let Some(state) = query.state {
-        // The unary + keeps the index of what leads.
-        let column = if matches!(leader, Leader::Hosts) { "h.state" } else { "+h.state" };
-        let _ = write!(text, "AND {column} = ? ");
+        text.push_str("AND h.state = ? ");
         values.push(Value::from(state.text().to_owned()));
     }
-    for term in terms.iter().filter(|term| !leader.is(term)) {
+    for term in terms(query).iter().filter(|term| !leader.is(term)) {
         condition(&mut text, &mut values, id, term);
     }
     if let Some(search) = &search
         && !matches!(leader, Leader::Names(_))
     {
-        text.push_str(match lists_names {
-            true => {
-                "AND +h.number IN \
-                 (SELECT number FROM host_names WHERE part >= ? AND part < ?) "
-            }
-            false => {
-                "AND EXISTS (SELECT 1 FROM host_names \
-                 WHERE number = h.number AND part >= ? AND part < ?) "
-            }
-        });
+        text.push_str(
+            "AND EXISTS (SELECT 1 FROM host_names \
+             WHERE number = h.number AND part >= ? AND part < ?) ",
+        );
         values.extend(begin(search));
-    }
-    if let Some(end) = end {
-        let _ = write!(text, "AND {id} <= ? ");
-        values.push(Value::from(end.to_owned()));
     }
     let _ = write!(text, "AND {id} > ? ORDER BY {id} LIMIT ?");
     values.push(Value::from(query.after.clone()));
     values.push(Value::from(limit(query.limit)));
-    Ok(Some((text, values)))
+    Ok((text, values))
 }
 
 /// Appends the condition of a term on the host with the id in the column `id`.
