@@ -5,6 +5,7 @@ use crate::{DEADLINE, Scratch, wait_some_within};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,10 +18,12 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 const USER: &str = "basicagent";
 
 /// Starts and ends the server as it is told on its input. When the input ends, so does the server,
-/// and its folder goes: the input's other end closes with the test process.
+/// and its folder goes: the input's other end closes with the test process. It outlives
+/// the signals that end the tests: it has a process group of its own, which no ^C reaches.
 const SUPERVISOR: &str = r#"
 set -u
-bin=$1 dir=$2 port=$3; shift 3
+trap '' HUP INT TERM
+bin=$1 dir=$2 port=$3 primary=$4; shift 4
 as=
 if [ "$(id -u)" = 0 ]; then
     user=nobody; id -u postgres >/dev/null 2>&1 && user=postgres
@@ -29,7 +32,12 @@ if [ "$(id -u)" = 0 ]; then
 fi
 exec >>"$dir.log" 2>&1
 cd "$dir"
-$as "$bin/initdb" -D "$dir/data" -U basicagent -A trust -E UTF8 --locale=C --no-sync || exit 1
+if [ "$primary" = none ]; then
+    $as "$bin/initdb" -D "$dir/data" -U basicagent -A trust -E UTF8 --locale=C --no-sync || exit 1
+else
+    $as "$bin/pg_basebackup" -D "$dir/data" -U basicagent -h 127.0.0.1 -p "$primary" \
+        -R -X stream -c fast --no-sync || exit 1
+fi
 start() {
     $as "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" "$@" </dev/null &
     server=$!
@@ -38,9 +46,15 @@ start "$@"
 while read -r order; do
     case $order in
     kill)
+        # Stopped first, so that it starts no other process meanwhile: one that is left would keep
+        # the next server from starting.
+        kill -STOP "$server"
         children=$(ps -o pid= --ppid "$server")
         kill -KILL "$server" $children
-        wait "$server";;
+        wait "$server"
+        for child in $children; do
+            while ps -o stat= -p "$child" | grep -qv Z; do sleep 0.01; done
+        done;;
     stop) kill -INT "$server"; wait "$server";;
     start) start "$@";;
     esac
@@ -87,6 +101,28 @@ impl PostgresServer {
             eprintln!("SKIPPED (needs PostgreSQL: make test-deps): a test of the database");
             return None;
         };
+        Some(Self::launch(bin, "none", settings))
+    }
+
+    /// Starts a standby of this server with these settings, on which each commit waits from now on.
+    ///
+    /// # Panics
+    /// With its log, when the standby does not start.
+    pub fn start_standby(&self, settings: &[&str]) -> Self {
+        let standby = Self::launch(self.bin.clone(), &self.port.to_string(), settings);
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.sql("SELECT pg_reload_conf()");
+        let follows = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        crate::wait_until("the standby follows", || self.sql(follows) == "1");
+        standby
+    }
+
+    /// Makes a primary of a standby. Its own commits wait for nobody.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("SELECT pg_promote()"), "t", "the standby is promoted");
+    }
+
+    fn launch(bin: PathBuf, primary: &str, settings: &[&str]) -> Self {
         // Of a supervisor that outlives the test, so it is not a `Scratch`.
         let dir = Scratch::new("postgres").keep();
         let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
@@ -95,18 +131,19 @@ impl PostgresServer {
         let mut supervisor = Command::new("sh")
             .args(["-c", SUPERVISOR, "postgres"])
             .args([&bin, &dir])
-            .arg(port.to_string())
+            .args([&port.to_string(), primary])
             .args(settings)
             .env("LC_ALL", "C")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .expect("a shell");
         let orders = Mutex::new(supervisor.stdin.take().expect("it was asked for"));
         let server = Self { dir, bin, port, orders, supervisor: Mutex::new(supervisor) };
         server.wait(None);
-        Some(server)
+        server
     }
 
     /// Waits until the server takes connections, and is not the process `before`.
@@ -126,7 +163,7 @@ impl PostgresServer {
         let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).ok()?;
         let mut lines = text.lines();
         let process = lines.next()?.trim().parse().ok()?;
-        lines.any(|line| line.trim() == "ready").then_some(process)
+        lines.any(|line| ["ready", "standby"].contains(&line.trim())).then_some(process)
     }
 
     fn order(&self, order: &str) {
@@ -183,6 +220,12 @@ impl PostgresServer {
         PostgresDatabase { server: self, name, url }
     }
 
+    /// Runs SQL as the owner of all databases, in none of the tests'; returns the rows, their columns
+    /// separated by `|`.
+    fn sql(&self, text: &str) -> String {
+        self.client("psql", &["-d", "postgres", "-qAtXc", text]).trim_end().to_owned()
+    }
+
     /// Runs one of PostgreSQL's own programs on the server; returns what it prints.
     fn client(&self, program: &str, args: &[&str]) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test runs its own commands")]
@@ -231,7 +274,7 @@ impl PostgresDatabase<'_> {
 impl Drop for PostgresDatabase<'_> {
     fn drop(&mut self) {
         // A test that fails may have left connections, or no server.
-        if !std::thread::panicking() && self.server.process().is_some() {
+        if !std::thread::panicking() && self.server.process().is_some_and(crate::alive) {
             self.server.client("dropdb", &["--force", "--if-exists", &self.name]);
         }
     }
