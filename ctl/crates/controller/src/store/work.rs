@@ -1,8 +1,7 @@
 //! The changes that measurements of a store make, of any store. They assert nothing about time.
 
-use super::conformance::Part;
 use super::conformance::hosts::{NOW, Newcomer, key, terms, token};
-use super::{ChannelProof, NewChannel};
+use super::{ChannelProof, NewChannel, Store};
 use fleet::audit::{Event, Outcome};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
@@ -56,7 +55,7 @@ fn processor_time() -> Duration {
 }
 
 /// Adds `count` hosts by tokens of 10,000 uses.
-pub(in crate::store) async fn enroll<S: Part + 'static>(
+pub(in crate::store) async fn enroll<S: Store + 'static>(
     name: &str,
     store: &Arc<S>,
     count: u32,
@@ -80,7 +79,7 @@ pub(in crate::store) async fn enroll<S: Part + 'static>(
 }
 
 /// Opens a channel of each of the first `count` hosts.
-pub(in crate::store) async fn connect<S: Part + 'static>(name: &str, store: &Arc<S>, count: u32) {
+pub(in crate::store) async fn connect<S: Store + 'static>(name: &str, store: &Arc<S>, count: u32) {
     let to = Arc::clone(store);
     rate(&format!("{name}: channels opened"), count, 2048, move |number| {
         let store = Arc::clone(&to);
@@ -101,7 +100,7 @@ pub(in crate::store) async fn connect<S: Part + 'static>(name: &str, store: &Arc
 }
 
 /// Begins and ends 4,000 audited actions.
-pub(in crate::store) async fn audit<S: Part + 'static>(name: &str, store: &Arc<S>, width: usize) {
+pub(in crate::store) async fn audit<S: Store + 'static>(name: &str, store: &Arc<S>, width: usize) {
     let to = Arc::clone(store);
     rate(&format!("{name}: audited actions, begun and ended"), 4000, width, move |_| {
         let store = Arc::clone(&to);

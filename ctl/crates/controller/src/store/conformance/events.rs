@@ -1,8 +1,8 @@
 //! The audit log: what every store must do with it.
 
+use super::Database;
 use super::hosts::NOW;
-use super::{Close as _, Database, Part};
-use crate::store::{EventQuery, EventRow, Events as _, MAX_EVENT_BYTES, StoreError};
+use crate::store::{EventQuery, EventRow, MAX_EVENT_BYTES, Store, StoreError};
 use fleet::audit::{Event, Outcome};
 use test_support::DEADLINE;
 use tokio::time::timeout;
@@ -17,13 +17,11 @@ fn event(actor: &str, action: &str, hosts: &[&str]) -> Event {
     }
 }
 
-async fn page(store: &(impl Part + ?Sized), query: EventQuery) -> Vec<EventRow> {
+async fn page(store: &dyn Store, query: EventQuery) -> Vec<EventRow> {
     store.events(EventQuery { limit: 100, ..query }).await.unwrap()
 }
 
-pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut newest = store.newest_event();
@@ -49,9 +47,7 @@ pub(in crate::store) async fn an_event_is_there_before_its_action_and_ends_once<
     store.close().await;
 }
 
-pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let open = store.begin(event("anna", "hosts.ban", &[]), NOW + 5).await.unwrap();
@@ -71,9 +67,7 @@ pub(in crate::store) async fn an_event_that_a_crash_left_open_ends_as_unknown<
     }
 }
 
-pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut all = Vec::new();
@@ -132,7 +126,7 @@ pub(in crate::store) async fn events_are_found_by_actor_action_and_host_in_pages
     store.close().await;
 }
 
-pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store: Part>>() {
+pub(in crate::store) async fn events_are_found_by_their_time<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     for time in [5, 5, 6, 8] {
@@ -163,7 +157,7 @@ pub(in crate::store) async fn events_are_found_by_their_time<D: Database<Store: 
     store.close().await;
 }
 
-pub(in crate::store) async fn an_event_that_is_too_large_is_refused<D: Database<Store: Part>>() {
+pub(in crate::store) async fn an_event_that_is_too_large_is_refused<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut large = event("anna", "hosts.ban", &[]);

@@ -1,10 +1,10 @@
 //! Facts: documents that hosts share, the log of their changes, searches, and labels.
 
+use super::Database;
 use super::hosts::NOW;
-use super::{Close, Database, Part};
 use crate::store::{
     ChannelProof, DocumentHosts, EntryQuery, FactAnswer, FactLabels, Facts, HostAnswers, Hosts,
-    KeyRange, LabelChange, NewChannel, Schedules, Selection, StoredAnswers,
+    KeyRange, LabelChange, NewChannel, Selection, StoredAnswers,
 };
 use fleet::facts::index::Kind;
 use fleet::identity::UnknownHosts;
@@ -54,9 +54,7 @@ async fn text<S: Facts + ?Sized>(
     store.fact(host, method, at).await.unwrap()?.1.map(|text| text.text)
 }
 
-pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     for host in ["a", "b"] {
@@ -93,9 +91,7 @@ pub(in crate::store) async fn hosts_share_a_document_and_each_has_its_own_log<
     assert!(store.fact("nobody", "getinfo.os", None).await.unwrap().is_none());
 }
 
-pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -120,9 +116,7 @@ pub(in crate::store) async fn a_provider_that_fails_keeps_its_last_document<
     assert_eq!(store.host_facts("a", Some(NOW + 2)).await.unwrap().len(), 2);
 }
 
-pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -145,9 +139,7 @@ pub(in crate::store) async fn a_whole_answer_is_kept_beside_its_document<
     assert_eq!(text.unwrap().whole_at, Some(NOW + 9));
 }
 
-pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn an_answer_that_may_come_again_is_known_by_its_digest<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;
@@ -206,9 +198,7 @@ async fn with_version<S: Facts + ?Sized>(
     page.hosts.into_iter().map(|(host, document)| (host, values(document))).collect()
 }
 
-pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let lists = [
@@ -250,9 +240,7 @@ pub(in crate::store) async fn hosts_are_found_by_the_packages_of_their_documents
     assert!(store.host_facts("c", Some(NOW + 3)).await.unwrap().is_empty());
 }
 
-pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     for number in 0..10 {
@@ -312,9 +300,7 @@ pub(in crate::store) async fn pages_and_counts_hold_the_selected_hosts_only<
     }
 }
 
-pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<
-    D: Database<Store: Part + Facts + Schedules>,
->() {
+pub(in crate::store) async fn labels_from_facts_never_take_the_place_of_others<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     connect(&store, "a").await;

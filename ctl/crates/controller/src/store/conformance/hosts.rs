@@ -1,9 +1,7 @@
 //! Joining by token: what every store must do with hosts that enroll.
 
-use super::{Close as _, Database, Part};
-use crate::store::{
-    Admission, EnrollRequest, Events as _, HostQuery, Hosts as _, JoinTokens as _, NewToken,
-};
+use super::Database;
+use crate::store::{Admission, EnrollRequest, HostQuery, NewToken, Store};
 use fleet::identity::{Answer, Certificate, EnrollRefusal, Offer};
 use fleet::{
     DAY, Digest, HostState, IdentityRefusal, JoinRefusal, JoinTerms, LabelKey, LabelSource,
@@ -87,7 +85,7 @@ impl Newcomer {
     /// Asks.
     pub(in crate::store) async fn enroll(
         &self,
-        store: &(impl Part + ?Sized),
+        store: &dyn Store,
     ) -> Result<Admission, EnrollRefusal> {
         store.enroll(self.0.clone()).await.unwrap()
     }
@@ -102,20 +100,18 @@ pub(in crate::store) fn certificate(answer: &Answer) -> &Certificate {
 }
 
 /// Opens a store with one token.
-pub(super) async fn with_token<D: Database<Store: Part>>(terms: JoinTerms) -> (D, Arc<D::Store>) {
+pub(super) async fn with_token<D: Database>(terms: JoinTerms) -> (D, Arc<dyn Store>) {
     let database = D::create().await;
     let store = database.open().await;
     store.create_token(token(1, terms)).await.unwrap();
     (database, store)
 }
 
-async fn uses(store: &(impl Part + ?Sized)) -> u32 {
+async fn uses(store: &dyn Store) -> u32 {
     store.token(&token_id(1)).await.unwrap().unwrap().uses
 }
 
-pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<D: Database>() {
     let (database, store) = with_token::<D>(terms()).await;
     let admitted = Newcomer::by(1, 1).wanting("web-1").enroll(&*store).await.unwrap();
     assert_eq!((&*admitted.host, admitted.new), ("web-1", true));
@@ -142,7 +138,7 @@ pub(in crate::store) async fn a_token_admits_a_host_with_its_labels_in_one_step<
 }
 
 pub(in crate::store) async fn the_same_token_and_key_give_the_same_host_and_count_no_use<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let mut once = terms();
     once.max_uses = 1;
@@ -162,7 +158,7 @@ pub(in crate::store) async fn the_same_token_and_key_give_the_same_host_and_coun
 }
 
 pub(in crate::store) async fn fifty_hosts_race_for_a_token_of_one_use_and_one_gets_it<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let mut once = terms();
     once.max_uses = 1;
@@ -186,7 +182,7 @@ pub(in crate::store) async fn fifty_hosts_race_for_a_token_of_one_use_and_one_ge
     store.close().await;
 }
 
-pub(in crate::store) async fn a_token_that_admits_nobody_says_why<D: Database<Store: Part>>() {
+pub(in crate::store) async fn a_token_that_admits_nobody_says_why<D: Database>() {
     let mut narrow = terms();
     narrow.networks = vec!["10.0.0.0/8".parse().unwrap()];
     let (_database, store) = with_token::<D>(narrow).await;
@@ -210,7 +206,7 @@ pub(in crate::store) async fn a_token_that_admits_nobody_says_why<D: Database<St
     store.close().await;
 }
 
-pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database<Store: Part>>() {
+pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database>() {
     let (_database, store) = with_token::<D>(terms()).await;
     let mut ids = BTreeSet::new();
     for of_key in 1..=3 {
@@ -223,9 +219,7 @@ pub(in crate::store) async fn a_token_cannot_take_over_an_id<D: Database<Store: 
     store.close().await;
 }
 
-pub(in crate::store) async fn a_host_that_needs_approval_asks_until_it_is_approved<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_host_that_needs_approval_asks_until_it_is_approved<D: Database>() {
     let mut asking = terms();
     asking.approval = true;
     let (_database, store) = with_token::<D>(asking).await;

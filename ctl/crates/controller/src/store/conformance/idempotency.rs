@@ -1,8 +1,8 @@
 //! Requests with an idempotency key: what every store must do with them.
 
+use super::Database;
 use super::hosts::NOW;
-use super::{Close, Database};
-use crate::store::{Answer, Idempotency, MAX_ANSWER_BYTES, Repeatable, Reserved};
+use crate::store::{Answer, MAX_ANSWER_BYTES, Repeatable, Reserved};
 use fleet::{DAY, Digest};
 
 fn request(key: &str, body: &str) -> Repeatable {
@@ -17,9 +17,7 @@ fn answer(body: &str) -> Answer {
     Answer { status: 201, body: Some(body.to_owned()) }
 }
 
-pub(in crate::store) async fn a_repeated_request_gets_its_first_answer_for_a_day<
-    D: Database<Store: Idempotency + Close>,
->() {
+pub(in crate::store) async fn a_repeated_request_gets_its_first_answer_for_a_day<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let first = request("k", "a");
@@ -45,9 +43,7 @@ pub(in crate::store) async fn a_repeated_request_gets_its_first_answer_for_a_day
     store.close().await;
 }
 
-pub(in crate::store) async fn a_request_that_a_crash_interrupted_is_not_made_again<
-    D: Database<Store: Idempotency + Close>,
->() {
+pub(in crate::store) async fn a_request_that_a_crash_interrupted_is_not_made_again<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     store.reserve(request("k", "a"), NOW).await.unwrap();

@@ -17,8 +17,7 @@ pub(super) mod targets;
 pub(super) mod tokens;
 pub(super) mod trend;
 
-use super::{Events, Hosts, Idempotency, JoinTokens, People, Results, Store};
-use async_trait::async_trait;
+use super::Store;
 use std::sync::Arc;
 
 /// The most bytes of results of one host in these tests.
@@ -40,9 +39,6 @@ pub(in crate::store) const SMALL: [&str; 10] = [
 
 /// A database of one test.
 pub(super) trait Database {
-    /// The store over it.
-    type Store: Send + Sync + ?Sized + 'static;
-
     /// Returns whether such a database can be had here; prints that the test is skipped if not.
     fn is_here() -> bool {
         true
@@ -52,32 +48,7 @@ pub(super) trait Database {
     async fn create() -> Self;
 
     /// Opens a store over the database; an earlier one has been closed.
-    async fn open(&self) -> Arc<Self::Store>;
-}
-
-/// A store that is not whole yet closes as a whole one does.
-#[async_trait]
-pub(super) trait Close {
-    /// Closes the store.
-    async fn close(&self);
-}
-
-#[async_trait]
-impl<S: Store + ?Sized> Close for S {
-    async fn close(&self) {
-        Store::close(self).await;
-    }
-}
-
-/// The traits that most tests need.
-pub(super) trait Part:
-    Results + Hosts + JoinTokens + People + Events + Idempotency + Close + Send + Sync
-{
-}
-
-impl<S> Part for S where
-    S: Results + Hosts + JoinTokens + People + Events + Idempotency + Close + Send + Sync + ?Sized
-{
+    async fn open(&self) -> Arc<dyn Store>;
 }
 
 /// Runs every test of the suite on a [`Database`], or those of some of its modules.

@@ -1,10 +1,10 @@
 //! Operators, roles, API tokens and sessions: what every store must do with them.
 
+use super::Database;
 use super::hosts::NOW;
-use super::{Close as _, Database, Part};
 use crate::store::{
     ApiTokenRow, LastAdmin, LoginLinkRow, MAX_API_TOKENS, MAX_LOGIN_LINKS, MAX_SESSIONS,
-    NewApiToken, OperatorChange, OperatorRow, People as _, RoleRow, SessionRow, StoreError,
+    NewApiToken, OperatorChange, OperatorRow, RoleRow, SessionRow, Store, StoreError,
 };
 use fleet::Digest;
 
@@ -47,14 +47,14 @@ fn api_token(name: &str, number: u64) -> NewApiToken {
     NewApiToken { digest: Digest::of(&number.to_be_bytes()), token }
 }
 
-async fn with_anna<D: Database<Store: Part>>() -> (D, std::sync::Arc<D::Store>) {
+async fn with_anna<D: Database>() -> (D, std::sync::Arc<dyn Store>) {
     let database = D::create().await;
     let store = database.open().await;
     store.create_operator(operator("anna", &["admin", "viewer"])).await.unwrap();
     (database, store)
 }
 
-pub(in crate::store) async fn operators_are_kept_by_name<D: Database<Store: Part>>() {
+pub(in crate::store) async fn operators_are_kept_by_name<D: Database>() {
     let (database, store) = with_anna::<D>().await;
     let taken = store.create_operator(operator("anna", &[])).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
@@ -88,7 +88,7 @@ pub(in crate::store) async fn operators_are_kept_by_name<D: Database<Store: Part
     store.close().await;
 }
 
-pub(in crate::store) async fn the_last_who_may_manage_operators_stays<D: Database<Store: Part>>() {
+pub(in crate::store) async fn the_last_who_may_manage_operators_stays<D: Database>() {
     let (_database, store) = with_anna::<D>().await;
     store.create_operator(operator("bert", &["viewer"])).await.unwrap();
     let fewer = OperatorChange { roles: Some(Vec::new()), ..Default::default() };
@@ -109,7 +109,7 @@ pub(in crate::store) async fn the_last_who_may_manage_operators_stays<D: Databas
 }
 
 pub(in crate::store) async fn an_own_role_is_replaced_and_kept_while_somebody_has_it<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_anna::<D>().await;
     let role =
@@ -127,7 +127,7 @@ pub(in crate::store) async fn an_own_role_is_replaced_and_kept_while_somebody_ha
 }
 
 pub(in crate::store) async fn an_api_token_is_good_until_it_ends_or_its_operator_does<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_anna::<D>().await;
     let digest = |number: u64| Digest::of(&number.to_be_bytes());
@@ -159,9 +159,7 @@ pub(in crate::store) async fn an_api_token_is_good_until_it_ends_or_its_operator
     store.close().await;
 }
 
-pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<D: Database>() {
     let (_database, store) = with_anna::<D>().await;
     for number in 0..=MAX_SESSIONS {
         store.create_session(session("anna", number)).await.unwrap();
@@ -186,9 +184,7 @@ pub(in crate::store) async fn a_session_ends_by_time_log_out_and_a_new_password<
     store.close().await;
 }
 
-pub(in crate::store) async fn all_sessions_and_links_of_one_operator_end_together<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn all_sessions_and_links_of_one_operator_end_together<D: Database>() {
     let (_database, store) = with_anna::<D>().await;
     store.create_operator(operator("bert", &["viewer"])).await.unwrap();
     for (name, number) in [("anna", 1), ("anna", 2), ("bert", 3)] {
@@ -221,9 +217,7 @@ fn login_link(name: &str, number: u64) -> LoginLinkRow {
     }
 }
 
-pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_restart<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_restart<D: Database>() {
     let (database, store) = with_anna::<D>().await;
     for number in 0..=MAX_LOGIN_LINKS {
         store.create_login_link(login_link("anna", number)).await.unwrap();
@@ -254,7 +248,7 @@ pub(in crate::store) async fn a_log_in_link_works_once_in_time_and_after_a_resta
     store.close().await;
 }
 
-pub(in crate::store) async fn the_link_of_the_first_start_is_good_once<D: Database<Store: Part>>() {
+pub(in crate::store) async fn the_link_of_the_first_start_is_good_once<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let (good, wrong) = (Digest::of(b"good"), Digest::of(b"wrong"));

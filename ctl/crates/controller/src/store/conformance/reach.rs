@@ -1,8 +1,8 @@
 //! Hosts that one of several selectors matches, as an operator's roles reach them: never another one.
 
+use super::Database;
 use super::hosts::{NOW, Newcomer, terms, with_token};
-use super::{Close as _, Database, Part};
-use crate::store::{HostQuery, Hosts as _, InUse, LabelChange, StateName};
+use crate::store::{HostQuery, InUse, LabelChange, StateName, Store};
 use fleet::{LabelKey, LabelValue, Labels, Selector};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -69,7 +69,7 @@ fn queries() -> impl Strategy<Value = HostQuery> {
 }
 
 /// Makes hosts with random labels, some of them quarantined.
-async fn fill(store: &(impl Part + ?Sized), runner: &mut TestRunner) -> Vec<Known> {
+async fn fill(store: &dyn Store, runner: &mut TestRunner) -> Vec<Known> {
     let label = prop::option::of(select(vec!["x", "y", "z"]));
     let mut known = Vec::new();
     for number in 0..HOSTS {
@@ -107,7 +107,7 @@ fn is_wanted(query: &HostQuery, host: &Known) -> bool {
 }
 
 /// Reads all pages of a query.
-async fn pages(store: &(impl Part + ?Sized), mut query: HostQuery) -> Vec<String> {
+async fn pages(store: &dyn Store, mut query: HostQuery) -> Vec<String> {
     let mut found = Vec::new();
     loop {
         let ids = store.host_ids(query.clone()).await.unwrap();
@@ -121,7 +121,7 @@ async fn pages(store: &(impl Part + ?Sized), mut query: HostQuery) -> Vec<String
 }
 
 pub(in crate::store) async fn hosts_of_several_selectors_are_those_that_one_by_one_are_judged_so<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     let mut runner = TestRunner::deterministic();
@@ -143,9 +143,7 @@ pub(in crate::store) async fn hosts_of_several_selectors_are_those_that_one_by_o
     store.close().await;
 }
 
-pub(in crate::store) async fn labels_of_some_hosts_are_those_of_no_other_host<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn labels_of_some_hosts_are_those_of_no_other_host<D: Database>() {
     let (_database, store) = with_token::<D>(terms()).await;
     let mut runner = TestRunner::deterministic();
     let known = fill(&*store, &mut runner).await;

@@ -1,7 +1,7 @@
 //! The results of hosts: what every store must do with them.
 
-use super::{Close, Database, HOST_BYTES};
-use crate::store::{Acknowledgement, Arrival, MAX_PAGE_BYTES, Outcome, Results};
+use super::{Database, HOST_BYTES};
+use crate::store::{Acknowledgement, Arrival, MAX_PAGE_BYTES, Outcome, Store};
 use agent_wire::message::EventKind;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl Sender {
     }
 
     /// Delivers an event.
-    async fn send(&self, store: &(impl Results + ?Sized), host: &str, task: &str, event: &str) {
+    async fn send(&self, store: &dyn Store, host: &str, task: &str, event: &str) {
         let (reports, id) = (self.reports.clone(), task.to_owned());
         let arrival = Arrival {
             host: host.to_owned(),
@@ -44,31 +44,18 @@ impl Sender {
     }
 
     /// Delivers an event and waits until it is stored.
-    pub(super) async fn store(
-        &mut self,
-        store: &(impl Results + ?Sized),
-        host: &str,
-        task: &str,
-        event: &str,
-    ) {
+    pub(super) async fn store(&mut self, store: &dyn Store, host: &str, task: &str, event: &str) {
         self.send(store, host, task, event).await;
         self.stored(task).await;
     }
 }
 
-async fn tasks(
-    store: &(impl Results + ?Sized),
-    host: &str,
-    after: i64,
-    limit: usize,
-) -> Vec<String> {
+async fn tasks(store: &dyn Store, host: &str, after: i64, limit: usize) -> Vec<String> {
     let page = store.results(host, after, limit).await.unwrap();
     page.into_iter().map(|row| row.task).collect()
 }
 
-pub(in crate::store) async fn a_stored_result_is_acknowledged_and_read_verbatim<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn a_stored_result_is_acknowledged_and_read_verbatim<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let event = "{\"id\":\"t/1\", \"n\":18446744073709551617,\n\"e\":\"\\u00e9\u{1f980}\"}";
@@ -90,7 +77,7 @@ pub(in crate::store) async fn a_stored_result_is_acknowledged_and_read_verbatim<
 }
 
 pub(in crate::store) async fn an_event_is_stored_once_and_another_run_of_its_task_beside_it<
-    D: Database<Store: Results + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -112,7 +99,7 @@ pub(in crate::store) async fn an_event_is_stored_once_and_another_run_of_its_tas
 }
 
 pub(in crate::store) async fn a_host_beyond_its_bound_is_not_acknowledged_and_others_are<
-    D: Database<Store: Results + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -137,9 +124,7 @@ pub(in crate::store) async fn a_host_beyond_its_bound_is_not_acknowledged_and_ot
     assert!(sender.reported.try_recv().is_err());
 }
 
-pub(in crate::store) async fn tasks_of_two_hosts_are_two_tasks<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn tasks_of_two_hosts_are_two_tasks<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     for host in ["a", "A", "a%", "a "] {
@@ -153,9 +138,7 @@ pub(in crate::store) async fn tasks_of_two_hosts_are_two_tasks<
     store.close().await;
 }
 
-pub(in crate::store) async fn pages_follow_the_order_of_arrival<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn pages_follow_the_order_of_arrival<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let all: Vec<String> = (0..25).map(|number| format!("t{number}")).collect();
@@ -181,7 +164,7 @@ pub(in crate::store) async fn pages_follow_the_order_of_arrival<
 }
 
 pub(in crate::store) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_result<
-    D: Database<Store: Results + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -195,9 +178,7 @@ pub(in crate::store) async fn a_page_is_bounded_in_bytes_and_holds_at_least_one_
     store.close().await;
 }
 
-pub(in crate::store) async fn a_watch_wakes_when_its_result_is_stored<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn a_watch_wakes_when_its_result_is_stored<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let mut waiting = [store.watch_result("h", "t"), store.watch_result("h", "t")];
@@ -210,9 +191,7 @@ pub(in crate::store) async fn a_watch_wakes_when_its_result_is_stored<
     store.close().await;
 }
 
-pub(in crate::store) async fn closing_stores_what_was_accepted<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn closing_stores_what_was_accepted<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let all: Vec<String> = (0..500).map(|number| format!("t{number}")).collect();
@@ -233,9 +212,7 @@ pub(in crate::store) async fn closing_stores_what_was_accepted<
     store.close().await;
 }
 
-pub(in crate::store) async fn results_and_sequence_numbers_survive_a_restart<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn results_and_sequence_numbers_survive_a_restart<D: Database>() {
     let database = D::create().await;
     let mut sender = Sender::new();
     let mut after = 0;
@@ -250,9 +227,7 @@ pub(in crate::store) async fn results_and_sequence_numbers_survive_a_restart<
     }
 }
 
-pub(in crate::store) async fn a_result_after_the_close_is_not_acknowledged<
-    D: Database<Store: Results + Close>,
->() {
+pub(in crate::store) async fn a_result_after_the_close_is_not_acknowledged<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     store.close().await;

@@ -1,9 +1,9 @@
 //! Runs, their targets, and budgets: what every store must do with them.
 
-use super::{Close, Database};
+use super::Database;
 use crate::store::{
     Apply, BudgetRow, HistoryQuery, LeftOut, MoveTo, NewPlan, NewTarget, PlanHostQuery, RunQuery,
-    RunRow, Runs, StopRun, StoreError, TargetMove,
+    RunRow, StopRun, Store, StoreError, TargetMove,
 };
 use fleet::UnixMillis;
 use fleet::run::{End, EndState, RunEnd, RunState, TargetState};
@@ -45,21 +45,12 @@ fn by(name: &str, at: UnixMillis) -> Apply {
 }
 
 /// Stores and applies a plan.
-pub(in crate::store) async fn applied(
-    store: &(impl Runs + ?Sized),
-    id: &str,
-    hosts: &[&str],
-) -> RunRow {
+pub(in crate::store) async fn applied(store: &dyn Store, id: &str, hosts: &[&str]) -> RunRow {
     store.insert_plan(plan(id, hosts)).await.unwrap();
     store.apply(id, by("anna", NOW)).await.unwrap().run
 }
 
-pub(super) async fn go(
-    store: &(impl Runs + ?Sized),
-    run: &RunRow,
-    position: u32,
-    to: MoveTo,
-) -> bool {
+pub(super) async fn go(store: &dyn Store, run: &RunRow, position: u32, to: MoveTo) -> bool {
     let moves = vec![TargetMove { run: run.number, position, to }];
     store.move_targets(moves, NOW).await.unwrap()[0]
 }
@@ -74,13 +65,11 @@ pub(super) fn event(code: u16, output: &str) -> String {
     )
 }
 
-pub(super) async fn equation(store: &(impl Runs + ?Sized), run: &str) -> String {
+pub(super) async fn equation(store: &dyn Store, run: &str) -> String {
     store.run(run).await.unwrap().unwrap().counts.to_string()
 }
 
-pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<
-    D: Database<Store: Runs + Close>,
->() {
+pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let made = store.insert_plan(plan("r1", &["a", "b", "c"])).await.unwrap();
@@ -135,9 +124,7 @@ pub(in crate::store) async fn a_plan_is_applied_once_and_in_time<
     store.close().await;
 }
 
-pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<
-    D: Database<Store: Runs + Close>,
->() {
+pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let run = applied(&*store, "r", &["a", "b", "c"]).await;
@@ -177,7 +164,7 @@ pub(in crate::store) async fn targets_move_and_add_up_until_the_run_ends<
 }
 
 pub(in crate::store) async fn runs_are_found_by_state_operator_host_and_time_in_pages<
-    D: Database<Store: Runs + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -223,7 +210,7 @@ pub(in crate::store) async fn runs_are_found_by_state_operator_host_and_time_in_
 }
 
 pub(in crate::store) async fn the_history_is_found_by_run_host_operator_state_and_time_in_pages<
-    D: Database<Store: Runs + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -268,7 +255,7 @@ pub(in crate::store) async fn the_history_is_found_by_run_host_operator_state_an
     store.close().await;
 }
 
-pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database<Store: Runs + Close>>() {
+pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     applied(&*store, "r", &["a"]).await;
@@ -294,7 +281,7 @@ pub(in crate::store) async fn a_run_that_is_stopped_says_why<D: Database<Store: 
     store.close().await;
 }
 
-pub(in crate::store) async fn budgets_are_kept_by_name<D: Database<Store: Runs + Close>>() {
+pub(in crate::store) async fn budgets_are_kept_by_name<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let budget = |name: &str, most| BudgetRow {

@@ -1,11 +1,9 @@
 //! Schedules: what every store must do with them.
 
+use super::Database;
 use super::hosts::{Newcomer, terms, with_token};
 use super::results::Sender;
-use super::{Close, Database, Part};
-use crate::store::{
-    Hosts, Removal, ScheduleChange, ScheduleEntry, ScheduleNote, Schedules, StoreError,
-};
+use crate::store::{Removal, ScheduleChange, ScheduleEntry, ScheduleNote, Store, StoreError};
 use fleet::schedule::standing::Outcome;
 
 fn entry(name: &str, cmd: &str) -> ScheduleEntry {
@@ -18,12 +16,12 @@ fn change(put: &[ScheduleEntry], remove: Removal, by: &str) -> ScheduleChange {
     ScheduleChange { put, remove, adopt: false, expected: None, by, now: crate::audit::now() }
 }
 
-async fn names(store: &(impl Schedules + ?Sized)) -> Vec<String> {
+async fn names(store: &dyn Store) -> Vec<String> {
     store.schedule_set().await.unwrap().rows.into_iter().map(|row| row.name).collect()
 }
 
 pub(in crate::store) async fn a_set_of_schedules_changes_whole_and_keeps_its_versions<
-    D: Database<Store: Part + Schedules>,
+    D: Database,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -80,7 +78,7 @@ fn tried(schedule: &str, outcome: Outcome, revision: &str, drift: Option<&str>) 
 }
 
 pub(in crate::store) async fn what_was_tried_on_a_host_is_kept_counted_and_goes_with_the_host<
-    D: Database<Store: Part + Schedules>,
+    D: Database,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     for (host, key) in [("h-1", 1), ("h-2", 2)] {
@@ -118,9 +116,7 @@ pub(in crate::store) async fn what_was_tried_on_a_host_is_kept_counted_and_goes_
     store.close().await;
 }
 
-pub(in crate::store) async fn results_are_found_by_schedule_newest_first<
-    D: Database<Store: Part + Schedules>,
->() {
+pub(in crate::store) async fn results_are_found_by_schedule_newest_first<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     for (host, task) in [

@@ -1,8 +1,8 @@
 //! Finding hosts by parts of their names, and the labels that are in use.
 
+use super::Database;
 use super::hosts::{NOW, Newcomer, terms, token, token_id, with_token};
-use super::{Close as _, Database, Part};
-use crate::store::{HostQuery, Hosts as _, InUse, JoinTokens as _, LabelChange};
+use crate::store::{HostQuery, InUse, LabelChange};
 use fleet::{LabelKey, LabelValue, Selector};
 use std::collections::BTreeMap;
 
@@ -13,9 +13,7 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<LabelKey, LabelValue> {
     pairs.iter().map(label).collect()
 }
 
-pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<D: Database>() {
     let (_database, store) = with_token::<D>(terms()).await;
     for (number, (id, hostname)) in [
         ("eu-Web-1", "front.example"),
@@ -66,7 +64,7 @@ pub(in crate::store) async fn hosts_are_found_by_a_part_of_their_id_or_hostname<
 }
 
 pub(in crate::store) async fn keys_and_values_of_labels_that_are_in_use_are_found_by_their_beginning<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     for number in 0..6 {
@@ -90,7 +88,7 @@ pub(in crate::store) async fn keys_and_values_of_labels_that_are_in_use_are_foun
 }
 
 pub(in crate::store) async fn the_hosts_that_joined_last_are_found_also_by_their_token<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     store.create_token(token(2, terms())).await.unwrap();

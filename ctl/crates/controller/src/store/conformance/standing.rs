@@ -1,10 +1,10 @@
 //! Hosts that have joined: what every store must do when they connect, renew, and are decided about.
 
+use super::Database;
 use super::hosts::{NOW, Newcomer, key, offer, terms, token, token_id, with_token};
-use super::{Close as _, Database, Part};
 use crate::store::{
-    ChannelProof, Events as _, HostQuery, HostRow, Hosts as _, JoinTokens as _, LabelChange,
-    NewChannel, RecoverRequest, RenewRequest, StateName, StoreError,
+    ChannelProof, HostQuery, HostRow, LabelChange, NewChannel, RecoverRequest, RenewRequest,
+    StateName, Store, StoreError,
 };
 use controller_api::Departure;
 use fleet::identity::{
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// Opens a channel by a key of our own CA, with a certificate that was made at `made`.
 async fn connect_made(
-    store: &(impl Part + ?Sized),
+    store: &dyn Store,
     host: &str,
     key: Digest,
     made: UnixMillis,
@@ -27,7 +27,7 @@ async fn connect_made(
 }
 
 async fn connect(
-    store: &(impl Part + ?Sized),
+    store: &dyn Store,
     host: &str,
     of_key: u32,
 ) -> Result<Connection, IdentityRefusal> {
@@ -47,7 +47,7 @@ fn channel(host: &str, proof: ChannelProof) -> NewChannel {
 }
 
 async fn foreign(
-    store: &(impl Part + ?Sized),
+    store: &dyn Store,
     host: &str,
     unknown: UnknownHosts,
 ) -> Result<Connection, IdentityRefusal> {
@@ -55,7 +55,7 @@ async fn foreign(
 }
 
 async fn renew(
-    store: &(impl Part + ?Sized),
+    store: &dyn Store,
     id: &str,
     by: u32,
     new: u32,
@@ -73,13 +73,13 @@ async fn renew(
 }
 
 /// Opens a store with the host web-1, which has the key 1.
-async fn with_host<D: Database<Store: Part>>() -> (D, std::sync::Arc<D::Store>) {
+async fn with_host<D: Database>() -> (D, std::sync::Arc<dyn Store>) {
     let (database, store) = with_token::<D>(terms()).await;
     Newcomer::by(1, 1).wanting("web-1").enroll(&*store).await.unwrap();
     (database, store)
 }
 
-async fn host(store: &(impl Part + ?Sized)) -> HostRow {
+async fn host(store: &dyn Store) -> HostRow {
     store.host("web-1").await.unwrap().unwrap()
 }
 
@@ -87,7 +87,7 @@ fn active() -> Connection {
     Connection::new(Standing::Active)
 }
 
-pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database<Store: Part>>() {
+pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database>() {
     let (database, store) = with_host::<D>().await;
     assert_eq!(host(&*store).await.last_seen, None);
     assert_eq!(connect(&*store, "web-1", 1).await, Ok(active()));
@@ -113,7 +113,7 @@ pub(in crate::store) async fn a_host_that_connects_is_seen<D: Database<Store: Pa
 }
 
 pub(in crate::store) async fn a_renewal_answers_the_same_question_with_the_same_certificate<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_host::<D>().await;
     connect(&*store, "web-1", 1).await.unwrap();
@@ -129,9 +129,7 @@ pub(in crate::store) async fn a_renewal_answers_the_same_question_with_the_same_
     store.close().await;
 }
 
-pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_settled<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_settled<D: Database>() {
     for choice in [Choice::Keep, Choice::Restored, Choice::EnrollAgain] {
         let (_database, store) = with_host::<D>().await;
         renew(&*store, "r1", 1, 2).await.unwrap();
@@ -165,7 +163,7 @@ pub(in crate::store) async fn an_older_key_quarantines_the_host_until_it_is_sett
     }
 }
 
-pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database<Store: Part>>() {
+pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database>() {
     let (_database, store) = with_host::<D>().await;
     let ask = |by: u32, new: u32, now: UnixMillis| RecoverRequest {
         host: "web-1".to_owned(),
@@ -190,9 +188,7 @@ pub(in crate::store) async fn a_host_recovers_by_its_bound_key<D: Database<Store
     store.close().await;
 }
 
-pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_may<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_may<D: Database>() {
     let (_database, store) = with_host::<D>().await;
     Newcomer::by(1, 2).wanting("web-2").enroll(&*store).await.unwrap();
     store.ban("web-1", NOW).await.unwrap();
@@ -217,9 +213,7 @@ pub(in crate::store) async fn a_banned_host_never_comes_back_and_a_removed_one_m
     store.close().await;
 }
 
-pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<D: Database>() {
     let (_database, store) = with_host::<D>().await;
     let refused = foreign(&*store, "db-1", UnknownHosts::Refuse).await;
     assert_eq!(refused, Err(IdentityRefusal::UnknownHosts));
@@ -242,7 +236,7 @@ pub(in crate::store) async fn a_host_of_another_pki_comes_as_the_operator_wants<
 }
 
 pub(in crate::store) async fn hosts_that_are_newer_than_a_restored_database_are_not_locked_out<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let (_database, store) = with_host::<D>().await;
     // Renewed after the copy was made: a certificate of our CA that is later than all we know.
@@ -265,9 +259,7 @@ pub(in crate::store) async fn hosts_that_are_newer_than_a_restored_database_are_
     store.close().await;
 }
 
-pub(in crate::store) async fn an_operator_quarantines_a_host_and_lets_it_go<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn an_operator_quarantines_a_host_and_lets_it_go<D: Database>() {
     let (_database, store) = with_host::<D>().await;
     store.quarantine("web-1", "looks odd", NOW).await.unwrap();
     assert_eq!(connect(&*store, "web-1", 1).await.unwrap().standing, Standing::Quarantined);
@@ -294,18 +286,12 @@ fn labels(of: &[(&str, &str)]) -> Labels {
     of.iter().map(label).collect()
 }
 
-async fn set(
-    store: &(impl Part + ?Sized),
-    host: &str,
-    to: &[(&str, &str)],
-) -> Result<HostRow, StoreError> {
+async fn set(store: &dyn Store, host: &str, to: &[(&str, &str)]) -> Result<HostRow, StoreError> {
     let change = LabelChange { set: labels(to), remove: Vec::new() };
     store.set_labels(host, change).await
 }
 
-pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<D: Database>() {
     let (_database, store) = with_host::<D>().await;
     assert_eq!(host(&*store).await.labels["env"].source, LabelSource::Token);
     let changed =
@@ -330,9 +316,7 @@ pub(in crate::store) async fn an_operators_labels_win_over_those_of_the_token<
     store.close().await;
 }
 
-pub(in crate::store) async fn hosts_are_found_by_selector_and_state_in_pages<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn hosts_are_found_by_selector_and_state_in_pages<D: Database>() {
     let mut many = terms();
     many.max_uses = 1000;
     let (_database, store) = with_token::<D>(many).await;

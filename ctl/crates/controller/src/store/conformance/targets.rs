@@ -1,15 +1,15 @@
 //! Targets of runs: what every store must do with them.
 
+use super::Database;
 use super::results::Sender;
 use super::runs::{NOW, applied, ended, equation, event, go};
-use super::{Close, Database};
-use crate::store::{MoveTo, Results, RunRow, Runs, TargetMove, TargetQuery};
+use crate::store::{MoveTo, RunRow, TargetMove, TargetQuery};
 use fleet::run::{End, EndState, TargetState, task_id};
 use test_support::DEADLINE;
 use tokio::sync::broadcast::error::RecvError;
 
 pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_stores_it<
-    D: Database<Store: Results + Runs + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
@@ -36,9 +36,7 @@ pub(in crate::store) async fn a_result_ends_its_target_in_the_transaction_that_s
     store.close().await;
 }
 
-pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<
-    D: Database<Store: Results + Runs + Close>,
->() {
+pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let run = applied(&*store, "r", &["a", "b"]).await;
@@ -50,9 +48,7 @@ pub(in crate::store) async fn a_result_corrects_an_end_that_was_only_assumed<
     store.close().await;
 }
 
-pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<
-    D: Database<Store: Results + Runs + Close>,
->() {
+pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let run = applied(&*store, "r", &["a", "b", "c"]).await;
@@ -70,9 +66,7 @@ pub(in crate::store) async fn a_reply_is_kept_as_the_result_of_its_target<
     store.close().await;
 }
 
-pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pages<
-    D: Database<Store: Results + Runs + Close>,
->() {
+pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pages<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let run = applied(&*store, "r", &["a", "b", "c", "d"]).await;
@@ -101,9 +95,7 @@ pub(in crate::store) async fn targets_are_found_by_state_stage_and_output_in_pag
     store.close().await;
 }
 
-pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<
-    D: Database<Store: Results + Runs + Close>,
->() {
+pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<D: Database>() {
     let database = D::create().await;
     let (store, mut sender) = (database.open().await, Sender::new());
     let mut published = store.run_changes();
@@ -136,9 +128,7 @@ pub(in crate::store) async fn changes_follow_a_cursor_and_are_published<
     store.close().await;
 }
 
-pub(in crate::store) async fn a_follower_misses_nothing_while_several_runs_go_on<
-    D: Database<Store: Results + Runs + Close>,
->() {
+pub(in crate::store) async fn a_follower_misses_nothing_while_several_runs_go_on<D: Database>() {
     const HOSTS: u32 = 60;
     let database = D::create().await;
     let store = &*database.open().await;

@@ -1,11 +1,11 @@
 //! Join tokens: what every store must do with them.
 
+use super::Database;
 use super::hosts::{NOW, Newcomer, terms, token, token_id};
-use super::{Close as _, Database, Part};
-use crate::store::{Hosts as _, JoinTokens as _, StoreError};
+use crate::store::StoreError;
 
 pub(in crate::store) async fn a_token_is_stored_as_it_was_created_and_its_id_only_once<
-    D: Database<Store: Part>,
+    D: Database,
 >() {
     let database = D::create().await;
     let store = database.open().await;
@@ -23,7 +23,7 @@ pub(in crate::store) async fn a_token_is_stored_as_it_was_created_and_its_id_onl
     store.close().await;
 }
 
-pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<D: Database<Store: Part>>() {
+pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     let mut all = Vec::new();
@@ -43,9 +43,7 @@ pub(in crate::store) async fn tokens_come_in_pages_ordered_by_id<D: Database<Sto
     store.close().await;
 }
 
-pub(in crate::store) async fn a_revoked_token_bans_its_hosts_only_if_asked_to<
-    D: Database<Store: Part>,
->() {
+pub(in crate::store) async fn a_revoked_token_bans_its_hosts_only_if_asked_to<D: Database>() {
     let database = D::create().await;
     let store = database.open().await;
     for number in [1, 2] {

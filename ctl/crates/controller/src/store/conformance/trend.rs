@@ -1,8 +1,8 @@
 //! The trend: samples, and the failures between them.
 
+use super::Database;
 use super::runs::{NOW, applied, ended, go};
-use super::{Close, Database};
-use crate::store::{KeptSample, Runs, SAMPLE_EVERY, Sample, TREND_KEPT, Trend};
+use crate::store::{KeptSample, SAMPLE_EVERY, Sample, TREND_KEPT};
 use fleet::UnixMillis;
 use fleet::run::EndState;
 
@@ -11,7 +11,7 @@ fn sample(at: UnixMillis, online: u64) -> Sample {
 }
 
 pub(in crate::store) async fn samples_are_kept_with_the_failures_between_them_and_leave_gaps<
-    D: Database<Store: Runs + Trend + Close>,
+    D: Database,
 >() {
     let database = D::create().await;
     let store = database.open().await;

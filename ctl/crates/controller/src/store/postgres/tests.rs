@@ -11,8 +11,6 @@ use test_support::{PostgresDatabase, PostgresServer};
 struct Shared(PostgresDatabase<'static>);
 
 impl Database for Shared {
-    type Store = dyn Store;
-
     fn is_here() -> bool {
         PostgresServer::shared().is_some()
     }

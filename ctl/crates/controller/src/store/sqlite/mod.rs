@@ -315,8 +315,6 @@ mod tests {
     struct SqliteFile(Scratch);
 
     impl Database for SqliteFile {
-        type Store = dyn Store;
-
         async fn create() -> Self {
             Self(Scratch::new("controller-store"))
         }
