@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(super) const HOST_BYTES: u64 = 32 << 20;
 
 /// Tables of a few rows, whatever the fleet's size.
-pub(in crate::store) const SMALL: [&str; 10] = [
+pub(in crate::store) const SMALL: [&str; 11] = [
     "clock",
     "host_counts",
     "event_chain",
@@ -35,6 +35,7 @@ pub(in crate::store) const SMALL: [&str; 10] = [
     "budgets",
     "fact_totals",
     "schedule_set",
+    "marks",
 ];
 
 /// A database of one test.

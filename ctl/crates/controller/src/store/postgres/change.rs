@@ -3,11 +3,13 @@
 //!
 //! A change runs in a task of its own, so that it is finished and published even if its caller has
 //! gone. The store tries it again when the server ends it to break a deadlock, or when its
-//! connection is lost before the commit. A commit that was sent and not answered may have happened:
-//! the caller gets an error that says so, never an acknowledgement.
+//! connection is lost. A commit that was sent and not answered may have happened: the store looks for
+//! its mark (`mark`), and only if that cannot be found in time, the caller gets an error that says so.
 
 use super::core::Core;
 use super::error::{DbError, Failure};
+use super::mark::{self, Mark, Outcome};
+use super::params;
 use super::sql::Sql;
 use crate::store::StoreError;
 use crate::store::effects::Effects;
@@ -70,6 +72,18 @@ pub(super) struct Transaction {
     pub(super) sql: Sql,
     /// What others learn once it is committed.
     pub(super) effects: Effects,
+    mark: Mark,
+}
+
+impl Transaction {
+    /// Ends a transaction that came to nothing. Where that fails, the connection is closed, which
+    /// ends it too.
+    pub(super) async fn roll_back(mut self) {
+        if self.sql.script("ROLLBACK").await.is_ok() {
+            self.sql.set_open(false);
+            self.mark.end();
+        }
+    }
 }
 
 /// The outcome of one try of a change.
@@ -139,16 +153,16 @@ impl Core {
 
     /// As [`Core::begin`].
     pub(super) async fn try_begin(&self) -> Result<Transaction, DbError> {
-        let epoch = self.hold.epoch()?;
+        let tenure = self.hold.tenure()?;
         let sql = self.pool.get().await?;
-        sql.set_open(true);
-        // One message: the statement that reads sees what the lock before it has waited for.
-        let found = sql.script(self.hold.begin()).await?;
-        if found.as_deref() != Some(epoch.to_string().as_str()) {
-            self.hold.doubt(epoch);
+        let mark = tenure.marks.take()?;
+        let values = params![mark.run, mark.place, mark.number];
+        let found = sql.open(self.hold.begin(), mark::WRITE, values, |row| Ok(row.try_get(0)?));
+        if found.await? != Some(tenure.epoch) {
+            self.hold.doubt(tenure.epoch);
             return Err(self.hold.nobody());
         }
-        Ok(Transaction { sql, effects: Effects::default() })
+        Ok(Transaction { sql, effects: Effects::default(), mark })
     }
 
     /// Commits what a change has done, or undoes it.
@@ -164,12 +178,12 @@ impl Core {
                 Err(error) => error,
             },
             Err(ChangeError::Refused(refusal)) => {
-                roll_back(&transaction.sql).await;
+                transaction.roll_back().await;
                 return Step::Done(Err(refusal));
             }
             Err(ChangeError::Database(error)) => {
                 self.forget(&transaction.effects);
-                roll_back(&transaction.sql).await;
+                transaction.roll_back().await;
                 CommitError::Undone(error)
             }
         };
@@ -195,31 +209,61 @@ impl Core {
 
     /// Commits a transaction and publishes what it changed.
     pub(super) async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
-        let Transaction { sql, effects } = transaction;
         // The server answers such a commit by a rollback, and calls that a success.
-        if sql.has_failed() {
-            self.forget(&effects);
-            roll_back(&sql).await;
+        if transaction.sql.has_failed() {
+            self.forget(&transaction.effects);
+            transaction.roll_back().await;
             return Err(CommitError::Undone(DbError::Aborted));
         }
+        let Transaction { sql, effects, mut mark } = transaction;
         let since = Instant::now();
         let committed = sql.script("COMMIT").await;
-        // Also when nobody knows whether it happened.
+        // Also when it is not known yet whether it happened.
         self.forget(&effects);
+        let ended = committed.as_ref().err().is_none_or(DbError::is_rolled_back);
+        if ended {
+            sql.set_open(false);
+            mark.end();
+        }
+        // Closed, if it has not ended: the server learns that nobody waits for its answer.
+        drop(sql);
         match committed {
-            Ok(_) => {
-                sql.set_open(false);
-                drop(sql);
-                self.health.metrics.commits.since(since);
-                self.health.set_writes(true);
-                self.publish(effects).await;
+            Ok(_) => {}
+            Err(error) if ended => return Err(CommitError::Undone(error)),
+            Err(error) => self.lost(error, &effects, mark).await?,
+        }
+        self.health.metrics.commits.since(since);
+        self.health.set_writes(true);
+        self.publish(effects).await;
+        Ok(())
+    }
+
+    /// Finds out whether a commit has happened whose answer was lost.
+    ///
+    /// # Errors
+    /// When it has not, or that cannot be found out.
+    async fn lost(
+        &self,
+        error: DbError,
+        effects: &Effects,
+        mut mark: Mark,
+    ) -> Result<(), CommitError> {
+        self.note(&error);
+        self.health.set_writes(false);
+        let outcome = self.outcome(&mark).await;
+        // Hosts may have been judged meanwhile by what was there before.
+        self.forget(effects);
+        log::info!("the answer to a commit was lost ({error}); its outcome is {outcome}");
+        match outcome {
+            Outcome::Stored => {
+                mark.end();
                 Ok(())
             }
-            Err(error) if error.is_rolled_back() => {
-                sql.set_open(false);
+            Outcome::Undone => {
+                mark.end();
                 Err(CommitError::Undone(error))
             }
-            Err(error) => Err(CommitError::Unknown(error)),
+            Outcome::Unknown => Err(CommitError::Unknown(error)),
         }
     }
 
@@ -259,19 +303,21 @@ impl CommitError {
         }
     }
 
+    /// Returns whether the same transaction may fare better at once, on another connection.
+    pub(super) fn is_of_its_connection(&self) -> bool {
+        match self {
+            Self::Undone(error @ (DbError::Postgres(_) | DbError::Silent)) => {
+                error.failure() == Failure::Lost
+            }
+            Self::Undone(_) | Self::Unknown(_) => false,
+        }
+    }
+
     /// Returns whether smaller transactions may fare better.
     pub(super) fn is_of_its_content(&self) -> bool {
         match self {
             Self::Undone(error) => error.failure() != Failure::Lost,
             Self::Unknown(_) => false,
         }
-    }
-}
-
-/// Ends a transaction that came to nothing. Where that fails, the connection is closed, which ends
-/// it too.
-pub(super) async fn roll_back(sql: &Sql) {
-    if sql.script("ROLLBACK").await.is_ok() {
-        sql.set_open(false);
     }
 }

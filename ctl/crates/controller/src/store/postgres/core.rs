@@ -4,7 +4,7 @@
 use super::address::Address;
 use super::change::Step;
 use super::error::{DbError, Failure};
-use super::hold::Hold;
+use super::hold::{Hold, Tenure};
 use super::pool::Pool;
 use super::sql::Sql;
 use super::{column, events, hosts, params, schedules, usage};
@@ -84,7 +84,7 @@ impl Core {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) async fn start(&self, epoch: i64) -> Result<(), DbError> {
+    pub(super) async fn start(&self, tenure: Tenure) -> Result<(), DbError> {
         let sql = self.pool.get().await?;
         let publishing = self.publishing.lock().await;
         let schedules = schedules::generation(&sql).await?;
@@ -93,7 +93,7 @@ impl Core {
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();
-        self.hold.is_held(epoch);
+        self.hold.is_held(tenure);
         Ok(())
     }
 

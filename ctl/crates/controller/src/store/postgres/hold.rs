@@ -11,6 +11,7 @@ use super::address::Address;
 use super::core::Core;
 use super::error::{DbError, Failure};
 use super::lock::{CLASS, CONTROLLER, WRITERS};
+use super::mark::Marks;
 use super::pool::{CONNECT, configure};
 use crate::error::Error;
 use parking_lot::Mutex;
@@ -37,13 +38,22 @@ const LOST: &str = "the controller has lost its hold on the database, which anot
 /// Whether this controller may write.
 #[derive(Debug)]
 pub(super) struct Hold {
-    /// The epoch, while the lock is held.
-    epoch: Mutex<Option<i64>>,
+    /// The tenure, while the lock is held.
+    tenure: Mutex<Option<Tenure>>,
     /// Why it is not, as the last try to take it has found.
     absence: Mutex<Option<String>>,
     /// Someone has found that it is not.
     doubted: Notify,
     begin: String,
+}
+
+/// The time from when a controller takes the lock until it loses it.
+#[derive(Clone, Debug)]
+pub(super) struct Tenure {
+    /// The database's epoch, which a change must find.
+    pub(super) epoch: i64,
+    /// The marks of its transactions.
+    pub(super) marks: Arc<Marks>,
 }
 
 /// The session that holds the lock.
@@ -57,22 +67,23 @@ impl Default for Hold {
     fn default() -> Self {
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-             SELECT pg_advisory_xact_lock_shared({CLASS}, {WRITERS}); SELECT epoch FROM controller"
+             SELECT pg_advisory_xact_lock_shared({CLASS}, {WRITERS})"
         );
-        Self { epoch: Mutex::new(None), absence: Mutex::new(None), doubted: Notify::new(), begin }
+        Self { tenure: Mutex::new(None), absence: Mutex::new(None), doubted: Notify::new(), begin }
     }
 }
 
 impl Hold {
-    /// Returns the epoch that a change must find.
+    /// Returns the tenure.
     ///
     /// # Errors
     /// While the lock is not held.
-    pub(super) fn epoch(&self) -> Result<i64, DbError> {
-        (*self.epoch.lock()).ok_or_else(|| self.nobody())
+    pub(super) fn tenure(&self) -> Result<Tenure, DbError> {
+        self.tenure.lock().clone().ok_or_else(|| self.nobody())
     }
 
-    /// Returns the statements that begin a change; the last one returns the epoch.
+    /// Returns the statements that begin a change; the statement after them sees what the lock has
+    /// waited for.
     pub(super) fn begin(&self) -> &str {
         &self.begin
     }
@@ -84,7 +95,7 @@ impl Hold {
 
     /// Returns why the lock is not held at present; `None` while it is.
     pub(super) fn absence(&self) -> Option<String> {
-        if self.epoch.lock().is_some() {
+        if self.tenure.lock().is_some() {
             return None;
         }
         Some(self.absence.lock().clone().unwrap_or_else(|| LOST.to_owned()))
@@ -97,8 +108,8 @@ impl Hold {
 
     /// Notes that a change which wanted this epoch has found another one.
     pub(super) fn doubt(&self, epoch: i64) {
-        let mut known = self.epoch.lock();
-        if *known == Some(epoch) {
+        let mut known = self.tenure.lock();
+        if known.as_ref().is_some_and(|known| known.epoch == epoch) {
             *known = None;
             self.doubted.notify_one();
         }
@@ -106,13 +117,13 @@ impl Hold {
 
     /// Notes that the session is lost.
     fn is_lost(&self) {
-        *self.epoch.lock() = None;
+        *self.tenure.lock() = None;
     }
 
-    /// Notes the epoch that a session has begun.
-    pub(super) fn is_held(&self, epoch: i64) {
+    /// Notes the tenure that a session has begun.
+    pub(super) fn is_held(&self, tenure: Tenure) {
         *self.absence.lock() = None;
-        *self.epoch.lock() = Some(epoch);
+        *self.tenure.lock() = Some(tenure);
     }
 }
 
@@ -141,8 +152,8 @@ impl Session {
     }
 
     /// Takes the lock, waiting for another controller at most so long, or for ever; returns the
-    /// epoch that begins.
-    pub(super) async fn take(&self, wait: Option<Duration>) -> Result<i64, DbError> {
+    /// tenure that begins.
+    pub(super) async fn take(&self, wait: Option<Duration>) -> Result<Tenure, DbError> {
         let most = wait.map_or(0, |wait| wait.as_millis());
         let take = format!(
             "SET statement_timeout = 0; SET lock_timeout = {most}; \
@@ -153,18 +164,19 @@ impl Session {
         // Committed before changes may begin again.
         let count = "UPDATE controller SET epoch = epoch + 1 RETURNING epoch";
         let epoch = self.client.query_one(count, &[]).await?.try_get(0)?;
+        let marks = Arc::new(Marks::make(&self.client, epoch).await?);
         let give_back = format!("SELECT pg_advisory_unlock({CLASS}, {WRITERS})");
         self.client.batch_execute(&give_back).await?;
-        Ok(epoch)
+        Ok(Tenure { epoch, marks })
     }
 
     /// Takes the lock when the controller starts.
     ///
     /// # Errors
     /// When another controller has it: a sentence that says which.
-    pub(super) async fn take_at_start(&self, address: &Address) -> Result<i64, Error> {
+    pub(super) async fn take_at_start(&self, address: &Address) -> Result<Tenure, Error> {
         match self.take(Some(START_WAIT)).await {
-            Ok(epoch) => Ok(epoch),
+            Ok(tenure) => Ok(tenure),
             Err(error) if error.failure() == Failure::Slow => {
                 let holder = self.holder().await.unwrap_or_else(|_| "unknown".to_owned());
                 Err(Error::Database {
@@ -253,7 +265,7 @@ async fn again(core: &Weak<Core>) -> Option<Session> {
 
 async fn try_again(core: &Arc<Core>) -> Result<Session, String> {
     let session = Session::open(&core.address).await?;
-    let epoch = session.take(None).await.map_err(|error| error.to_string())?;
-    core.start(epoch).await.map_err(|error| error.to_string())?;
+    let tenure = session.take(None).await.map_err(|error| error.to_string())?;
+    core.start(tenure).await.map_err(|error| error.to_string())?;
     Ok(session)
 }

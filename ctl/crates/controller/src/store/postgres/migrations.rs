@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V101__runs", include_str!("migrations/V101__runs.sql")),
     ("V102__facts", include_str!("migrations/V102__facts.sql")),
     ("V103__schedules", include_str!("migrations/V103__schedules.sql")),
+    ("V104__marks", include_str!("migrations/V104__marks.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -2,8 +2,9 @@
 //!
 //! Each `change` is a transaction of its own on a connection of the `pool`; `lock` has the locks by
 //! which two of them that look at the same thing come one after the other. Results come in crowds:
-//! one task (`writer`) stores them in batches. `hold` keeps a second controller out. `core` is what
-//! all parts share, `address` where the database is.
+//! one task (`writer`) stores them in batches. `hold` keeps a second controller out, `mark` finds the
+//! outcome of a commit whose answer was lost. `core` is what all parts share, `address` where the
+//! database is.
 //!
 //! Each trait of the store has a file of its own, and each statement runs through `sql`, which bounds
 //! it; in tests `plan` looks at how the server would run it. `migrations` brings the schema up to
@@ -22,6 +23,7 @@ mod hold;
 mod hosts;
 mod idempotency;
 mod lock;
+mod mark;
 mod migrations;
 mod password;
 mod people;
@@ -84,10 +86,10 @@ impl PostgresStore {
         let unusable = |why: String| Error::Database { database: database.clone(), why };
         let mut session = Session::open(&address).await.map_err(unusable)?;
         migrations::apply(&mut session, &address).await?;
-        let epoch = session.take_at_start(&address).await?;
+        let tenure = session.take_at_start(&address).await?;
         let core = Arc::new(Core::new(Arc::new(address), bounds));
         let unreadable = |error: DbError| unusable(error.to_string());
-        core.start(epoch).await.map_err(unreadable)?;
+        core.start(tenure).await.map_err(unreadable)?;
         let clock =
             Self::end_the_last_run(&core).await.map_err(|error| unusable(error.to_string()))?;
         let (queue, queued) = unbounded_channel();
@@ -194,6 +196,9 @@ fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "a run of many kills prints its seed and its count")]
+mod kill;
 #[cfg(test)]
 #[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;

@@ -3,6 +3,7 @@
 
 use super::error::DbError;
 use deadpool_postgres::{Client, Object};
+use futures_util::future::join;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -108,6 +109,27 @@ impl Sql {
         let rows = self.bounded(rows).await?;
         self.busy.store(true, Ordering::Relaxed);
         Ok(rows)
+    }
+
+    /// Runs a script that opens a transaction, and then a statement, whose first row it returns. Both
+    /// are sent at once, so the statement runs even where the script fails.
+    pub(super) async fn open<T>(
+        &self,
+        script: &str,
+        text: &str,
+        params: &[&(dyn ToSql + Sync)],
+        read: impl FnOnce(&Row) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        let statement = self.statement(text).await?;
+        self.set_open(true);
+        let client = self.client();
+        let both = async {
+            // Sent in the order in which they are polled.
+            let script = client.batch_execute(script);
+            let (opened, rows) = join(script, client.query(&statement, params)).await;
+            opened.and(rows)
+        };
+        self.bounded(both).await?.first().map(read).transpose()
     }
 
     /// Runs statements without parameters, as they are; returns the first column of the last row.

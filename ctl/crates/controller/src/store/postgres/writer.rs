@@ -8,7 +8,7 @@ mod batch;
 mod expire;
 mod sweep;
 
-use super::change::{CommitError, roll_back};
+use super::change::CommitError;
 use super::core::Core;
 use crate::store::arrival::MAX_BATCH_BYTES;
 use crate::store::backlog::Backlog;
@@ -136,7 +136,10 @@ impl Writer {
             return;
         }
         let items: Vec<Item<'_>> = arrivals.iter().map(Item::of).collect();
-        let committed = self.commit(&items).await;
+        let mut committed = self.commit(&items).await;
+        if committed.as_ref().is_err_and(CommitError::is_of_its_connection) {
+            committed = self.commit(&items).await;
+        }
         drop(items);
         match committed {
             Ok(fates) => self.settle(arrivals, fates),
@@ -168,13 +171,17 @@ impl Writer {
             Ok(fates) => {
                 let committed = self.core.commit(transaction).await;
                 self.count(committed.is_ok());
+                if let Err(CommitError::Unknown(_)) = committed {
+                    // Read anew: these results may occupy room or not.
+                    *self.core.usage.lock() = None;
+                }
                 committed.map(|()| fates)
             }
             Err(error) => {
                 self.count(false);
                 self.core.note(&error);
                 self.core.health.set_writes(false);
-                roll_back(&transaction.sql).await;
+                transaction.roll_back().await;
                 Err(CommitError::Undone(error))
             }
         }

@@ -1,6 +1,6 @@
 //! What a host said when it was last there, in the table `presence`.
 
-use crate::store::postgres::change::{CommitError, roll_back};
+use crate::store::postgres::change::CommitError;
 use crate::store::postgres::column::count;
 use crate::store::postgres::core::Core;
 use crate::store::postgres::error::DbError;
@@ -63,7 +63,7 @@ impl Core {
             Ok(()) => self.commit(transaction).await,
             Err(error) => {
                 self.note(&error);
-                roll_back(&transaction.sql).await;
+                transaction.roll_back().await;
                 Err(CommitError::Undone(error))
             }
         }

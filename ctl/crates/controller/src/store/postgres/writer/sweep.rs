@@ -64,7 +64,7 @@ impl Writer {
                 Ok(more)
             }
             Err(error) => {
-                super::roll_back(&transaction.sql).await;
+                transaction.roll_back().await;
                 Err(error)
             }
         }
