@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use std::process::Output;
 use support::{Agent, Controller};
-use test_support::{PostgresServer, Scratch, wait_until};
+use test_support::{FAST, PostgresServer, Scratch, wait_until};
 
 /// Sends the result of a task.
 fn send(agent: &mut Agent, task: &str) {
@@ -91,6 +91,45 @@ fn nothing_acknowledged_is_lost_when_the_controller_or_the_database_is_killed() 
     let mut all = stored(&controller);
     all.sort_by_key(ToString::to_string);
     assert_eq!(all, ["first", "second", "third"]);
+}
+
+#[test]
+fn a_standby_takes_over_and_nothing_acknowledged_is_lost() {
+    let Some(primary) = PostgresServer::start(FAST) else { return };
+    let database = primary.create();
+    let standby = primary.start_standby(FAST);
+    let hosts = [&primary, &standby].map(|server| format!("127.0.0.1:{}", server.port()));
+    let url = format!(
+        "postgres://basicagent@{}/{}?target_session_attrs=read-write",
+        hosts.join(","),
+        database.name()
+    );
+    let controller = Controller::start_own(&["--database", &url]);
+    let (_, token) = controller.join_token(&json!({"labels": {"role": "web"}}));
+    let host = controller.enroll(&token);
+    let mut agent = controller.channel(&host);
+    let tasks: Vec<String> = (0..200).map(|number| format!("task-{number:03}")).collect();
+    let (before, after) = tasks.split_at(100);
+    before.iter().for_each(|task| send(&mut agent, task));
+    // Some are acknowledged, others are on their way.
+    let mut all: Vec<Value> = (0..10).map(|_| acknowledged(&mut agent)).collect();
+    primary.kill();
+    after.iter().for_each(|task| send(&mut agent, task));
+    standby.promote();
+    all.extend((10..200).map(|_| acknowledged(&mut agent)));
+    all.sort_by_key(ToString::to_string);
+    assert_eq!(all, tasks);
+
+    wait_until("the controller is ready again", || controller.probe("/readyz").0 == 200);
+    let (status, page) = controller.get(&format!("/hosts/{}/results?limit=1000", host.id));
+    assert_eq!(status, 200, "{page}");
+    let rows = page["results"].as_array().unwrap().iter();
+    let mut stored: Vec<Value> = rows.map(|row| row["task"].clone()).collect();
+    stored.sort_by_key(ToString::to_string);
+    assert_eq!(stored, tasks);
+    assert_eq!(controller.get(&format!("/hosts/{}", host.id)).1["labels"]["role"]["value"], "web");
+    let (_, token) = controller.join_token(&json!({}));
+    controller.enroll(&token);
 }
 
 #[test]
