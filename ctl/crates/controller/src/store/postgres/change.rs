@@ -13,6 +13,7 @@ use super::params;
 use super::sql::Sql;
 use crate::store::StoreError;
 use crate::store::effects::Effects;
+use fleet::audit::Anchor;
 use std::error::Error;
 use std::fmt;
 use std::time::Instant;
@@ -72,6 +73,8 @@ pub(super) struct Transaction {
     pub(super) sql: Sql,
     /// What others learn once it is committed.
     pub(super) effects: Effects,
+    /// The end of the audit log, once the transaction has locked it.
+    pub(super) head: Option<Anchor>,
     mark: Mark,
 }
 
@@ -99,25 +102,33 @@ pub(super) enum Step<T> {
 macro_rules! change {
     ($store:expr, |$transaction:ident| $work:expr) => {{
         let core = std::sync::Arc::clone(&$store.core);
-        let changing = async move {
-            let mut tries = 0;
-            loop {
-                #[allow(unused_mut, reason = "some changes only read it")]
-                let mut $transaction = match core.begin().await {
-                    Ok(transaction) => transaction,
-                    Err(error) => break Err(error),
-                };
-                let outcome: Result<_, $crate::store::postgres::change::ChangeError> = $work.await;
-                match core.finish($transaction, outcome, &mut tries).await {
-                    $crate::store::postgres::change::Step::Done(done) => break done,
-                    $crate::store::postgres::change::Step::Again => {}
-                }
-            }
-        };
+        let changing =
+            async move { $crate::store::postgres::change::attempt!(core, |$transaction| $work) };
         $store.core.finished(changing).await
     }};
 }
 pub(super) use change;
+
+/// Runs a change in the caller's own task: `attempt!(core, |transaction| work(&mut transaction))`.
+macro_rules! attempt {
+    ($core:expr, |$transaction:ident| $work:expr) => {{
+        let core = &$core;
+        let mut tries = 0;
+        loop {
+            #[allow(unused_mut, reason = "some changes only read it")]
+            let mut $transaction = match core.begin().await {
+                Ok(transaction) => transaction,
+                Err(error) => break Err(error),
+            };
+            let outcome: Result<_, $crate::store::postgres::change::ChangeError> = $work.await;
+            match core.finish($transaction, outcome, &mut tries).await {
+                $crate::store::postgres::change::Step::Done(done) => break done,
+                $crate::store::postgres::change::Step::Again => {}
+            }
+        }
+    }};
+}
+pub(super) use attempt;
 
 /// Runs a query that reads `subject`, as in "cannot read a page of results":
 /// `query!(self, "a page of results", |sql| page(&sql, …))`, which returns a `Result<_, DbError>`.
@@ -162,7 +173,7 @@ impl Core {
             self.hold.doubt(tenure.epoch);
             return Err(self.hold.nobody());
         }
-        Ok(Transaction { sql, effects: Effects::default(), mark })
+        Ok(Transaction { sql, effects: Effects::default(), head: None, mark })
     }
 
     /// Commits what a change has done, or undoes it.
@@ -215,7 +226,7 @@ impl Core {
             transaction.roll_back().await;
             return Err(CommitError::Undone(DbError::Aborted));
         }
-        let Transaction { sql, effects, mut mark } = transaction;
+        let Transaction { sql, effects, mut mark, head: _ } = transaction;
         let since = Instant::now();
         let committed = sql.script("COMMIT").await;
         // Also when it is not known yet whether it happened.

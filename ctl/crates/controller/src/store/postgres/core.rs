@@ -5,6 +5,7 @@ use super::address::Address;
 use super::change::Step;
 use super::error::{DbError, Failure};
 use super::hold::{Hold, Tenure};
+use super::hosts::Enrolling;
 use super::pool::Pool;
 use super::sql::Sql;
 use super::{column, events, hosts, params, schedules, usage};
@@ -53,6 +54,7 @@ pub(super) struct Core {
     pub(super) bounds: Bounds,
     /// What results occupy; `None` when it must be read anew.
     pub(super) usage: Mutex<Option<Usage>>,
+    pub(super) enrolling: Enrolling,
     places: Arc<Semaphore>,
     /// Held while what was committed is read again to be published: the last one reads the last.
     publishing: tokio::sync::Mutex<()>,
@@ -75,6 +77,7 @@ impl Core {
             writing_presence: tokio::sync::Mutex::default(),
             bounds,
             usage: Mutex::new(None),
+            enrolling: Enrolling::default(),
             places: Arc::new(Semaphore::new(MAX_CHANGES as usize)),
             publishing: tokio::sync::Mutex::default(),
         }

@@ -4,6 +4,7 @@
 //! that was deleted for its age) and the head. Whoever appends locks its row, so that lines come one
 //! after the other and each is seen after those before it; it is the last lock of a transaction.
 
+mod insert;
 mod page;
 
 use super::change::{ChangeError, Transaction, change, query};
@@ -12,13 +13,13 @@ use super::error::DbError;
 use super::sql::Sql;
 use super::{PostgresStore, params};
 use crate::store::audit_line::{
-    CHECKED, Line, LogCheck, MAX_DELETED, fits, not_open, outcome_name, outcome_named,
+    CHECKED, Line, LogCheck, MAX_DELETED, fits, not_open, outcome_named,
 };
-use crate::store::document::document;
 use crate::store::{EventQuery, EventRow, Events, StoreError, Verified};
 use async_trait::async_trait;
 use fleet::audit::{Anchor, Body, Entry, Event, Outcome};
 use fleet::{Digest, UnixMillis};
+use insert::Lines;
 use tokio::sync::watch;
 use tokio_postgres::Row;
 
@@ -89,8 +90,10 @@ pub(super) async fn record(
     outcome: Outcome,
     at: UnixMillis,
 ) -> Result<i64, ChangeError> {
-    let begun = append(transaction, Body::Begun(event.clone()), at).await?;
-    append(transaction, Body::Ended { begun, outcome, detail: None }, at).await?;
+    let head = head(transaction).await?;
+    let begun = head.sequence + 1;
+    let ended = Body::Ended { begun, outcome, detail: None };
+    write(transaction, head, vec![Body::Begun(event.clone()), ended], at).await?;
     Ok(begun)
 }
 
@@ -146,61 +149,47 @@ async fn close_before(
     Ok(open.len())
 }
 
+/// Appends a line; returns its number.
 async fn append(
     transaction: &mut Transaction,
     body: Body,
     at: UnixMillis,
 ) -> Result<i64, ChangeError> {
-    let sql = &transaction.sql;
-    let head = sql
-        .first("SELECT head, head_digest FROM event_chain FOR UPDATE", params![], |row| {
-            Ok(Anchor { sequence: row.try_get(0)?, digest: digest(row, 1)? })
-        })
-        .await?
-        .ok_or_else(no_chain)?;
-    let entry = Entry { sequence: head.sequence + 1, at, body };
-    fits(&entry)?;
-    let next = head.next(&entry);
-    let line = next.digest.as_bytes().as_slice();
-    match &entry.body {
-        Body::Begun(event) => {
-            sql.run(
-                "INSERT INTO events (sequence, at, actor, source, action, hosts, detail, digest) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                params![
-                    next.sequence,
-                    at,
-                    event.actor,
-                    event.source,
-                    event.action,
-                    document(&event.hosts),
-                    event.detail,
-                    line
-                ],
-            )
-            .await?;
-            if !event.hosts.is_empty() {
-                sql.run(
-                    "INSERT INTO event_hosts (host, sequence) SELECT host, $2 \
-                     FROM unnest($1::text[]) AS named (host) ON CONFLICT DO NOTHING",
-                    params![event.hosts, next.sequence],
-                )
-                .await?;
-            }
-        }
-        Body::Ended { begun, outcome, detail } => {
-            sql.run(
-                "INSERT INTO events (sequence, at, ends, outcome, detail, digest) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-                params![next.sequence, at, begun, outcome_name(*outcome), detail, line],
-            )
-            .await?;
-        }
+    let head = head(transaction).await?;
+    write(transaction, head, vec![body], at).await?;
+    Ok(head.sequence + 1)
+}
+
+/// Returns the end of the log, which no other transaction moves before this one ends.
+async fn head(transaction: &mut Transaction) -> Result<Anchor, ChangeError> {
+    if let Some(head) = transaction.head {
+        return Ok(head);
     }
-    sql.run("UPDATE event_chain SET head = $1, head_digest = $2", params![next.sequence, line])
-        .await?;
-    transaction.effects.newest_event = Some(next.sequence);
-    Ok(next.sequence)
+    let read = "SELECT head, head_digest FROM event_chain FOR UPDATE";
+    let found = transaction.sql.first(read, params![], |row| {
+        Ok(Anchor { sequence: row.try_get(0)?, digest: digest(row, 1)? })
+    });
+    found.await?.ok_or_else(|| no_chain().into())
+}
+
+/// Appends lines to the log, which ends at `head`.
+async fn write(
+    transaction: &mut Transaction,
+    mut head: Anchor,
+    bodies: Vec<Body>,
+    at: UnixMillis,
+) -> Result<(), ChangeError> {
+    let mut lines = Lines::default();
+    for body in bodies {
+        let entry = Entry { sequence: head.sequence + 1, at, body };
+        fits(&entry)?;
+        head = head.next(&entry);
+        lines.add(entry, head.digest);
+    }
+    lines.insert(&transaction.sql, head, at).await?;
+    transaction.head = Some(head);
+    transaction.effects.newest_event = Some(head.sequence);
+    Ok(())
 }
 
 /// Deletes some of the lines from before `oldest`, and what exceeds `most`; returns whether there

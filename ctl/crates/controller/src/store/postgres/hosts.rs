@@ -1,4 +1,4 @@
-//! The hosts: their identities (`record`), how they come (`join`, `connect`), what operators decide
+//! The hosts: their identities (`record`), how they come (`join`, `enrolling`, `connect`), what operators decide
 //! about them (`operator`), their `labels`, their `presence`, and lists of them (`query`) and of the
 //! labels that are `in_use`.
 //!
@@ -6,6 +6,7 @@
 //! what it answers, all within one transaction.
 
 mod connect;
+mod enrolling;
 mod in_use;
 mod join;
 pub(super) mod labels;
@@ -15,6 +16,7 @@ pub(super) mod presence;
 mod query;
 mod record;
 
+pub(super) use enrolling::Enrolling;
 pub(super) use query::numbers;
 
 use super::change::{ChangeError, Transaction, change, query};
@@ -85,7 +87,8 @@ impl Hosts for PostgresStore {
         &self,
         request: EnrollRequest,
     ) -> Result<Result<Admission, EnrollRefusal>, StoreError> {
-        change!(self, |transaction| join::enroll(&mut transaction, &request))
+        let core = Arc::clone(&self.core);
+        self.core.finished(async move { core.enroll(request).await }).await
     }
 
     async fn renew(

@@ -11,6 +11,7 @@ use fleet::identity::{
     self, Answer, Certificate, Enroll, EnrollRefusal, Enrolled, Joined, Recover, Renew,
 };
 use fleet::{HostState, IdentityRefusal, JoinRefusal};
+use futures_util::future::{try_join, try_join4};
 use std::collections::BTreeMap;
 
 /// Admits a host by a join token. A refusal may quarantine the host whose key is presented.
@@ -19,18 +20,27 @@ pub(super) async fn enroll(
     request: &EnrollRequest,
 ) -> Result<Result<Admission, EnrollRefusal>, ChangeError> {
     let sql = &transaction.sql;
-    let token = tokens::admitting(sql, &request.token).await?;
+    // Two hosts that want one id: the second one's insert fails, and is tried again.
+    let wanted = async {
+        match request.wanted.as_deref() {
+            Some(wanted) => Ok(record::load(sql, wanted).await?.is_none().then_some(wanted)),
+            None => Ok(None),
+        }
+    };
+    // Sent together, run one after the other: the token is locked before the rest is read.
+    let (token, owner, gone, wanted) = try_join4(
+        tokens::admitting(sql, &request.token),
+        record::owner(sql, &request.key),
+        record::gone(sql, &request.key),
+        wanted,
+    )
+    .await?;
     let Some(token) = token.filter(|token| token.secret.is(&request.secret)) else {
         return Ok(Err(EnrollRefusal::Join(JoinRefusal::Unknown)));
     };
-    let known = match record::owner(sql, &request.key).await? {
+    let known = match owner {
         Some(owner) => record::lock(sql, &owner).await?,
         None => None,
-    };
-    // Two hosts that want one id: the second one's insert fails, and is tried again.
-    let wanted = match request.wanted.as_deref() {
-        Some(wanted) if record::load(sql, wanted).await?.is_none() => Some(wanted),
-        _ => None,
     };
     let pending = match known {
         Some(_) => record::pending(sql).await?,
@@ -42,7 +52,7 @@ pub(super) async fn enroll(
         state: token.state,
         source: request.source,
         key: request.key,
-        key_is_banned: record::gone(sql, &request.key).await? == Some(GoneKey::Banned),
+        key_is_banned: gone == Some(GoneKey::Banned),
         machine: request.machine,
         wanted,
         fresh: &request.fresh,
@@ -63,8 +73,9 @@ pub(super) async fn enroll(
         Ok(Enrolled { answer, joined: Some(joined) }) => {
             let Joined { record, labels } = *joined;
             record::insert(transaction, &record, &labels, request.now).await?;
-            tokens::count_use(&transaction.sql, &request.token).await?;
-            presence::enrolled(&transaction.sql, &record.id, said).await?;
+            let sql = &transaction.sql;
+            let used = tokens::count_use(sql, &request.token);
+            try_join(used, presence::enrolled(sql, &record.id, said)).await?;
             let detail = BTreeMap::from([("token", request.token.as_str())]);
             let detail = Some(document(&detail));
             let (host, source) = (&record.id, request.source);

@@ -14,8 +14,15 @@ use crate::store::{MAX_HOSTS, StateName, StoreError, too_many_hosts};
 use fleet::audit::Outcome;
 use fleet::identity::QuarantineReason;
 use fleet::{Digest, HostRecord, HostState, Labels, UnixMillis};
+use futures_util::future::try_join4;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+const INSERT: &str = "\
+    INSERT INTO hosts (id, state, identity, token, certificate_ends, since, enrolled_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $6)";
+
+const COUNT: &str = "SELECT active + pending + quarantined + banned FROM host_counts";
 
 /// Returns a host's identity.
 pub(super) async fn load(sql: &Sql, id: &str) -> Result<Option<HostRecord>, DbError> {
@@ -77,26 +84,26 @@ pub(super) async fn insert(
     now: UnixMillis,
 ) -> Result<(), ChangeError> {
     let sql = &transaction.sql;
-    sql.run(
-        "INSERT INTO hosts (id, state, identity, token, certificate_ends, since, enrolled_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        params![
-            record.id,
-            StateName::of(&record.state).text(),
-            document(record),
-            record.token.as_ref().map(|token| token.as_str()),
-            certificate_ends(record),
-            now
-        ],
+    let keys = keys(record);
+    let values = params![
+        record.id,
+        StateName::of(&record.state).text(),
+        document(record),
+        record.token.as_ref().map(|token| token.as_str()),
+        certificate_ends(record),
+        now
+    ];
+    // Sent together, run one after the other: the host locks the row of counts.
+    let (_, hosts, (), ()) = try_join4(
+        sql.run(INSERT, values),
+        sql.first(COUNT, params![], |row| count(row, 0)),
+        add_keys(sql, &keys, &record.id),
+        super::labels::of_token(sql, &record.id, labels),
     )
     .await?;
-    // The row of counts is locked by now.
-    let read = "SELECT active + pending + quarantined + banned FROM host_counts";
-    if sql.first(read, params![], |row| count(row, 0)).await? > Some(MAX_HOSTS) {
+    if hosts > Some(MAX_HOSTS) {
         return Err(too_many_hosts().into());
     }
-    add_keys(sql, &keys(record), &record.id).await?;
-    super::labels::of_token(sql, &record.id, labels).await?;
     transaction.effects.records.push(record.id.clone());
     transaction.effects.counts = true;
     Ok(())
