@@ -15,6 +15,8 @@ pub(crate) struct Controller {
     child: Child,
     listen: String,
     http: String,
+    /// What its database is, where that is no file.
+    database: Option<String>,
 }
 
 pub(crate) struct Host {
@@ -33,17 +35,29 @@ fn log(path: &Path) -> File {
 
 impl Controller {
     pub(crate) fn start(name: &str) -> Self {
-        let scratch = Scratch::new(name);
-        let (child, ready) = Self::launch(&scratch, "127.0.0.1:0", "127.0.0.1:0");
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        Self { scratch, child, listen: text(&ready["listen"][0]), http: text(&ready["http"]) }
+        Self::start_on(name, None)
     }
 
-    fn launch(scratch: &Scratch, listen: &str, http: &str) -> (Child, Value) {
+    /// Starts a controller on the database of this URL.
+    pub(crate) fn start_on(name: &str, database: Option<&str>) -> Self {
+        let scratch = Scratch::new(name);
+        let (child, ready) = Self::launch(&scratch, "127.0.0.1:0", "127.0.0.1:0", database);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (listen, http) = (text(&ready["listen"][0]), text(&ready["http"]));
+        Self { scratch, child, listen, http, database: database.map(str::to_owned) }
+    }
+
+    fn launch(
+        scratch: &Scratch,
+        listen: &str,
+        http: &str,
+        database: Option<&str>,
+    ) -> (Child, Value) {
         let ready = scratch.file("ready.json");
         let _ = std::fs::remove_file(&ready);
         let child = Command::new(binary("BasicAgentController"))
             .args(["--listen", listen, "--http", http, "--enroll-rate-per-address", "1000"])
+            .args(database.iter().flat_map(|url| ["--database", url]))
             .arg("--dev")
             .arg(scratch.file("dev"))
             .arg("--ready-file")
@@ -60,7 +74,8 @@ impl Controller {
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.child = Self::launch(&self.scratch, &self.listen, &self.http).0;
+        let database = self.database.as_deref();
+        self.child = Self::launch(&self.scratch, &self.listen, &self.http, database).0;
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
