@@ -59,7 +59,8 @@ while read -r order; do
     start) start "$@";;
     esac
 done
-kill -INT "$server"
+# Again and again: a server that has just been started does not know the signal yet.
+while ps -o stat= -p "$server" | grep -qv Z; do kill -INT "$server"; sleep 0.1; done
 wait "$server"
 rm -rf "$dir" "$dir.log"
 "#;
