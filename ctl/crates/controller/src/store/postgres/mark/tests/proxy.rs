@@ -98,13 +98,13 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, cuts: Arc<Mutex<Opt
                         drop(client);
                         gate.pass().await;
                         server.write_all(message).await.unwrap();
-                        server.read(&mut answered).await.unwrap();
+                        assert_ne!(server.read(&mut answered).await.unwrap(), 0);
                         return;
                     }
                     Some(Cut::AfterGate(gate)) => Some(gate),
                 };
                 server.write_all(message).await.unwrap();
-                server.read(&mut answered).await.unwrap();
+                assert_ne!(server.read(&mut answered).await.unwrap(), 0);
                 if let Some(gate) = gate {
                     gate.pass().await;
                 }
