@@ -4,7 +4,7 @@
 use crate::agents;
 use crate::auth::{FileRoles, Token};
 use crate::cli::Flags;
-use crate::store::Address;
+use crate::store::{self, Address};
 use crate::{files, identity, pem};
 use rustls_pki_types::CertificateDer;
 use std::io::Write as _;
@@ -56,6 +56,10 @@ fn problems(flags: &Flags) -> Vec<String> {
     let key = key.filter(|path| path.exists()).and_then(|path| pem::private_key(path).err());
     note("--root-key", key.map(|error| error.to_string()));
     note("--state-dir", state(&flags.state_dir()));
+    if flags.database.is_none() {
+        let moved = store::refuse_moved(&flags.state_dir()).err();
+        note("--state-dir", moved.map(|error| error.to_string()));
+    }
     if let Some(url) = &flags.database {
         let address = Address::parse(url, flags.database_password_file.as_deref());
         note("--database", address.err().map(|error| error.to_string()));

@@ -1,15 +1,18 @@
 //! The command-line flags and their valid combinations.
 
+mod migrate;
 mod settings;
 
 use crate::agents::Redirect;
 use crate::store::Address;
-use clap::{Parser, ValueEnum, value_parser};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use fleet::IpNetwork;
 use fleet::facts::{FactLabel, FactLabelError, method_name};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+
+pub(crate) use migrate::Migrate;
 
 /// The API's address without `--http`.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7480);
@@ -19,8 +22,16 @@ const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 /// Agents connect to --listen; operators use the HTTP API on --http. To try it, run
 /// `BasicAgentController --dev DIR` and follow the steps that it prints.
 #[derive(Debug, Parser)]
-#[command(name = "BasicAgentController", version, max_term_width = 100)]
+#[command(
+    name = "BasicAgentController",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The address where agents connect, plain bootstrap and TLS on one port; repeatable
     /// [default: [::]:7443; with --dev 127.0.0.1:7443]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -249,6 +260,12 @@ pub(crate) struct Flags {
     pub(crate) proxy_from: Vec<IpNetwork>,
 }
 
+/// What the program does in place of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Migrate(Migrate),
+}
+
 /// A label from facts; `None` for the word "none".
 #[derive(Clone, Debug)]
 pub(crate) struct LabelFlag(Option<FactLabel>);
@@ -305,5 +322,9 @@ mod tests {
         let flags = Flags::try_parse_from(["x", "--cert", "a", "--key", "b", "--client-ca", "c"]);
         assert!(flags.unwrap().tls_files().agent_ca.is_some());
         assert!(Flags::try_parse_from(["x", "--dev", "d", "--cert", "a"]).is_err());
+        let migrate = ["x", "migrate", "--from", "sqlite:s", "--to", "postgres://h/d"];
+        assert!(Flags::try_parse_from(migrate).unwrap().command.is_some());
+        assert!(Flags::try_parse_from(&migrate[..4]).is_err());
+        assert!(Flags::try_parse_from([&["x", "--dev", "d"], &migrate[1..]].concat()).is_err());
     }
 }

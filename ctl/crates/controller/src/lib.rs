@@ -5,7 +5,7 @@
 //! many hosts) → `agents` (ports and sessions), `auth` (who asks) →
 //! `identity` (our own CA, and who is a host) → `store` (everything on disk). `first_start` and
 //! `joining` make the links and lines by which people and hosts come in, `dev` the files of a trial;
-//! `metrics` counts what the others do. A store never knows a session; a session never knows HTTP.
+//! `metrics` counts what the others do. `migrate` moves a site to another database. A store never knows a session; a session never knows HTTP.
 
 mod about;
 mod agents;
@@ -28,6 +28,7 @@ mod joining;
 mod log_limit;
 mod logging;
 mod metrics;
+mod migrate;
 mod pem;
 mod planning;
 mod proxy;
@@ -59,13 +60,23 @@ pub fn command() -> clap::Command {
 /// Reads the command line and serves until SIGTERM or SIGINT.
 ///
 /// Exit status: 0 after a signal, 1 when the controller cannot start, 2 for invalid flags. `check`
-/// does not serve.
+/// and `migrate` do not serve.
 pub fn main() -> ExitCode {
     // Signals first: until they are registered, SIGHUP ends the process.
     let started = start();
     let flags = cli::Flags::parse();
     if flags.check_config {
         return check::run(&flags);
+    }
+    if let Some(cli::Command::Migrate(flags)) = &flags.command {
+        return match started {
+            Ok((runtime, mut signals)) => {
+                let code = runtime.block_on(migrate::run(flags, &mut signals));
+                runtime.shutdown_timeout(LAST_READS);
+                code
+            }
+            Err(error) => migrate::failed(&error),
+        };
     }
     let log = logging::start();
     let ended = started.and_then(|(runtime, signals)| {

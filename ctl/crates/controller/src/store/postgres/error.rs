@@ -116,7 +116,7 @@ fn has_io(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Writes the server's own sentence; its details may hold values of rows, which stay out of logs.
-pub(super) struct Sentence<'a>(pub(super) &'a tokio_postgres::Error);
+pub(crate) struct Sentence<'a>(pub(crate) &'a tokio_postgres::Error);
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,7 +21,7 @@ use fleet::audit::{Anchor, Body, Entry, Event, Outcome};
 use fleet::{Digest, UnixMillis};
 use insert::Lines;
 use tokio::sync::watch;
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 #[async_trait]
 impl Events for PostgresStore {
@@ -226,23 +226,27 @@ pub(super) async fn delete_old(sql: &Sql, oldest: UnixMillis, most: i64) -> Resu
     Ok(full && old.len() == lines.len())
 }
 
+const CHAIN: &str = "SELECT anchor, anchor_digest, head, head_digest FROM event_chain";
+
+const LINES: &str = "\
+    SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
+    FROM events WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3";
+
 /// Returns where the log begins and ends.
 pub(super) async fn chain(sql: &Sql) -> Result<(Anchor, Anchor), DbError> {
-    sql.first(
-        "SELECT anchor, anchor_digest, head, head_digest FROM event_chain",
-        params![],
-        |row| {
-            let place = |at: usize| {
-                Ok::<_, DbError>(Anchor {
-                    sequence: row.try_get(at)?,
-                    digest: digest(row, at + 1)?,
-                })
-            };
-            Ok((place(0)?, place(2)?))
-        },
-    )
-    .await?
-    .ok_or_else(no_chain)
+    sql.first(CHAIN, params![], ends).await?.ok_or_else(no_chain)
+}
+
+/// As [`chain`], over a connection that is not of the pool.
+pub(super) async fn chain_by(client: &Client) -> Result<(Anchor, Anchor), DbError> {
+    client.query_opt(CHAIN, &[]).await?.as_ref().map(ends).transpose()?.ok_or_else(no_chain)
+}
+
+fn ends(row: &Row) -> Result<(Anchor, Anchor), DbError> {
+    let place = |at: usize| {
+        Ok::<_, DbError>(Anchor { sequence: row.try_get(at)?, digest: digest(row, at + 1)? })
+    };
+    Ok((place(0)?, place(2)?))
 }
 
 fn no_chain() -> DbError {
@@ -251,16 +255,17 @@ fn no_chain() -> DbError {
 
 /// Returns lines after one, oldest first, none beyond the last.
 async fn lines(sql: &Sql, after: i64, last: i64) -> Result<Vec<Line>, DbError> {
-    sql.all(
-        "SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
-         FROM events WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
-        params![after, last, CHECKED],
-        |row| {
-            let sequence = row.try_get(0)?;
-            Ok(line(row, sequence).map_err(|_| sequence))
-        },
-    )
-    .await
+    sql.all(LINES, params![after, last, CHECKED], numbered).await
+}
+
+/// As [`lines`], over a connection that is not of the pool.
+pub(super) async fn lines_by(client: &Client, after: i64, last: i64) -> Result<Vec<Line>, DbError> {
+    client.query(LINES, params![after, last, CHECKED]).await?.iter().map(numbered).collect()
+}
+
+fn numbered(row: &Row) -> Result<Line, DbError> {
+    let sequence = row.try_get(0)?;
+    Ok(line(row, sequence).map_err(|_| sequence))
 }
 
 fn line(row: &Row, sequence: i64) -> Result<(Entry, Digest), DbError> {

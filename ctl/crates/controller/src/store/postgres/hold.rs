@@ -146,6 +146,11 @@ impl Session {
         }
     }
 
+    /// Returns the connection, for statements only.
+    pub(super) fn client_ref(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns the connection.
     pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client

@@ -8,7 +8,7 @@
 //!
 //! Each trait of the store has a file of its own, and each statement runs through `sql`, which bounds
 //! it; in tests `plan` looks at how the server would run it. `migrations` brings the schema up to
-//! date.
+//! date. `import` is the database while a site on SQLite is moved into it.
 
 mod address;
 mod change;
@@ -22,6 +22,7 @@ mod head;
 mod hold;
 mod hosts;
 mod idempotency;
+mod import;
 mod lock;
 mod mark;
 mod migrations;
@@ -51,12 +52,15 @@ pub(crate) use address::Address;
 use async_trait::async_trait;
 use change::{ChangeError, CommitError, query};
 use error::DbError;
+pub(crate) use error::Sentence;
 use hold::Session;
 use hosts::presence;
+pub(crate) use import::MigrationTarget;
 use parking_lot::Mutex;
 use sql::params;
 use std::sync::Arc;
 use std::time::SystemTime;
+pub(crate) use text::without_nul;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -87,6 +91,7 @@ impl PostgresStore {
         let mut session = Session::open(&address).await.map_err(unusable)?;
         migrations::apply(&mut session, &address).await?;
         let tenure = session.take_at_start(&address).await?;
+        import::refuse_unfinished(session.client()).await.map_err(unusable)?;
         let core = Arc::new(Core::new(Arc::new(address), bounds));
         let unreadable = |error: DbError| unusable(error.to_string());
         core.start(tenure).await.map_err(unreadable)?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Returns a text with U+FFFD in place of each NUL. For texts that agents send, which nobody can
 /// correct; what operators send is refused.
-pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
     match text.contains('\0') {
         true => Cow::Owned(text.replace('\0', "\u{fffd}")),
         false => Cow::Borrowed(text),

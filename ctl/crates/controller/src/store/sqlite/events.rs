@@ -225,7 +225,7 @@ pub(super) fn delete_old(sql: &Connection, oldest: UnixMillis) -> rusqlite::Resu
 }
 
 /// Returns where the log begins and ends.
-fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
+pub(super) fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
     let found =
         sql.first("SELECT anchor, anchor_digest, head, head_digest FROM event_chain", [], |row| {
             let place = |at| {
@@ -238,7 +238,7 @@ fn chain(sql: &Connection) -> rusqlite::Result<(Anchor, Anchor)> {
 }
 
 /// Returns lines after one, oldest first, none beyond the last.
-fn lines(sql: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<Line>> {
+pub(super) fn lines(sql: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<Line>> {
     sql.all(
         "SELECT sequence, at, ends, outcome, actor, source, action, hosts, detail, digest \
          FROM events WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",

@@ -14,7 +14,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The file's name in the state directory.
-const FILE: &str = "results.db";
+pub(super) const FILE: &str = "results.db";
+
+/// Its name once its content was moved to PostgreSQL.
+pub(super) const MOVED: &str = "results.db.migrated";
+
+/// The sentence for a controller that finds it so.
+const MOVED_AWAY: &str = "this site was moved to PostgreSQL, and a new one in its place would not \
+                          know its hosts; start the controller with --database (to go back to the \
+                          site as it was at the move, rename this file to results.db)";
 
 /// The file whose lock keeps a second controller out.
 const LOCK: &str = "controller.lock";
@@ -54,6 +62,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
 /// When the file cannot be opened, is not a database, or was made by a newer version.
 pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
     files::create_dir(dir)?;
+    refuse_moved(dir)?;
     let path = dir.join(FILE);
     // SQLite gives its other files the mode of this one.
     create(&path)?;
@@ -70,6 +79,18 @@ pub(super) fn open(dir: &Path) -> Result<Connection, Error> {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::file(dir))?;
     }
     Ok(connection)
+}
+
+/// Refuses a directory whose site was moved to PostgreSQL.
+///
+/// # Errors
+/// When it was: a sentence that says what to do.
+pub(crate) fn refuse_moved(dir: &Path) -> Result<(), Error> {
+    let moved = dir.join(MOVED);
+    if moved.exists() && !dir.join(FILE).exists() {
+        return Err(Error::Content { path: moved, why: MOVED_AWAY.to_owned() });
+    }
+    Ok(())
 }
 
 /// For `map_err`: the database in `dir` cannot be used. Adds what to do.
@@ -175,7 +196,7 @@ pub(super) fn open_read_only(dir: &Path) -> Result<Connection, Error> {
     connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(Error::content(&path))
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(LOCK_WAIT)?;
     Ok(connection)

@@ -4,6 +4,7 @@
 //! our own 30 lines: a migration crate would tie every update of rusqlite to its own releases.
 
 use rusqlite::{Connection, TransactionBehavior};
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A step from one version of the schema to the next.
@@ -131,6 +132,13 @@ pub(super) enum MigrationError {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+    /// An older version of the controller made the database.
+    Older {
+        /// The database's version.
+        found: u32,
+        /// The last version that this controller knows.
+        known: u32,
+    },
     /// The version cannot be read.
     Unreadable(rusqlite::Error),
 }
@@ -143,6 +151,11 @@ impl fmt::Display for MigrationError {
                 "made by a newer version of the controller: its schema is {found}, this version \
                  knows {known}; upgrade the controller or choose another --state-dir"
             ),
+            Self::Older { found, known } => write!(
+                f,
+                "made by an older version of the controller: its schema is {found}, this version \
+                 wants {known}; start this version of the controller on it once, and stop it"
+            ),
             Self::Failed { number, source } => {
                 write!(f, "migration {number} failed and was rolled back: {source}")
             }
@@ -154,9 +167,26 @@ impl fmt::Display for MigrationError {
 impl std::error::Error for MigrationError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Newer { .. } => None,
+            Self::Newer { .. } | Self::Older { .. } => None,
             Self::Failed { source, .. } | Self::Unreadable(source) => Some(source),
         }
+    }
+}
+
+/// Checks that the database has seen every migration, and no other.
+///
+/// # Errors
+/// When it has not.
+pub(super) fn is_current(
+    connection: &Connection,
+    migrations: &[Migration],
+) -> Result<(), MigrationError> {
+    let found = version(connection).map_err(MigrationError::Unreadable)?;
+    let known = migrations.last().map_or(0, |last| last.number);
+    match found.cmp(&known) {
+        Ordering::Less => Err(MigrationError::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(MigrationError::Newer { found, known }),
     }
 }
 

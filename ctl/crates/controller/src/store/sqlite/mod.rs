@@ -7,7 +7,7 @@
 //! (`reader`), so a commit never waits for them. `published` is what others learn of a change.
 //!
 //! Each trait of the store has a file of its own, and each statement runs through `sql`. `file`
-//! locks and opens the database; `migrations` brings its schema up to date; `health` says what is
+//! locks and opens the database; `export` gives it to a migration to PostgreSQL; `migrations` brings its schema up to date; `health` says what is
 //! wrong with it, also after a `check` of its content at the start; `room` looks at the disk.
 
 mod change;
@@ -16,6 +16,7 @@ mod clock;
 mod column;
 mod damage;
 mod events;
+mod export;
 mod facts;
 mod file;
 mod hosts;
@@ -46,8 +47,9 @@ use crate::metrics::StoreMetrics;
 use async_trait::async_trait;
 use change::{ChangeError, Effects, Pending, QueuedChange, Transaction};
 use check::ContentCheck;
+pub(crate) use export::MigrationSource;
 use file::Place;
-pub(crate) use file::lock as lock_state_dir;
+pub(crate) use file::{lock as lock_state_dir, refuse_moved};
 use parking_lot::Mutex;
 use reader::{CONNECTIONS, Readers};
 use rusqlite::{Connection, ErrorCode};
