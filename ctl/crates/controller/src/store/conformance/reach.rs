@@ -96,6 +96,27 @@ async fn fill(store: &dyn Store, runner: &mut TestRunner) -> Vec<Known> {
     known
 }
 
+/// Changes a label of some host, or the state of one.
+async fn change(store: &dyn Store, runner: &mut TestRunner, known: &mut [Known]) {
+    let host = &mut known[drawn(runner, &(0..HOSTS as usize))];
+    let key = LabelKey::new(drawn(runner, &select(vec!["a", "b", "c"]))).unwrap();
+    let mut change = LabelChange::default();
+    match drawn(runner, &prop::option::weighted(0.7, select(vec!["x", "y", "z"]))) {
+        Some(value) => {
+            let value = LabelValue::new(value).unwrap();
+            host.labels.insert(key.clone(), value.clone());
+            change.set.insert(key, value);
+        }
+        None if host.labels.remove(&key).is_some() => change.remove.push(key),
+        None if host.state == StateName::Active => {
+            host.state = StateName::Quarantined;
+            store.quarantine(&host.id, "", NOW).await.unwrap();
+        }
+        None => {}
+    }
+    store.set_labels(&host.id, change).await.unwrap();
+}
+
 /// Judges one host.
 fn is_wanted(query: &HostQuery, host: &Known) -> bool {
     let matches = |selector: &Selector| selector.matches(&host.id, &host.labels);
@@ -125,10 +146,14 @@ pub(in crate::store) async fn hosts_of_several_selectors_are_those_that_one_by_o
 >() {
     let (_database, store) = with_token::<D>(terms()).await;
     let mut runner = TestRunner::deterministic();
-    let known = fill(&*store, &mut runner).await;
+    let mut known = fill(&*store, &mut runner).await;
     let queries = queries();
     let (mut hosts, mut of_several) = (0, 0);
-    for _ in 0..QUESTIONS {
+    for question in 0..QUESTIONS {
+        // What was read for earlier questions may be known by heart.
+        if question % 3 == 0 {
+            change(&*store, &mut runner, &mut known).await;
+        }
         let query = drawn(&mut runner, &queries);
         let wanted: Vec<&Known> = known.iter().filter(|host| is_wanted(&query, host)).collect();
         let ids: Vec<&str> = wanted.iter().map(|host| host.id.as_str()).collect();

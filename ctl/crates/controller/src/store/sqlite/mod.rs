@@ -50,6 +50,7 @@ use check::ContentCheck;
 pub(crate) use export::MigrationSource;
 use file::Place;
 pub(crate) use file::{lock as lock_state_dir, refuse_moved};
+use hosts::KeptSets;
 use parking_lot::Mutex;
 use reader::{CONNECTIONS, Readers};
 use rusqlite::{Connection, ErrorCode};
@@ -89,6 +90,7 @@ pub(crate) struct SqliteStore {
     published: Arc<Published>,
     unwritten: Arc<Unwritten>,
     judged: Arc<Judged>,
+    kept_sets: Arc<KeptSets>,
     place: Arc<Place>,
     health: Arc<Health>,
     /// `None` once the store is closed.
@@ -117,6 +119,7 @@ impl SqliteStore {
         let published = Arc::new(Published::default());
         published::load(&published, &connection).map_err(file::unusable(dir))?;
         let (unwritten, judged) = (Arc::new(Unwritten::default()), Arc::new(Judged::default()));
+        let kept_sets = Arc::new(KeptSets::default());
         let place = Arc::new(Place::of(dir)?);
         // The semaphore `room` bounds the queue.
         let (queue, receiver) = mpsc::channel();
@@ -126,7 +129,7 @@ impl SqliteStore {
             Arc::clone(&health),
             Arc::clone(&watches),
             Arc::clone(&published),
-            (Arc::clone(&unwritten), Arc::clone(&judged)),
+            (Arc::clone(&unwritten), Arc::clone(&judged), Arc::clone(&kept_sets)),
             bounds,
         )
         .map_err(file::unusable(dir))?;
@@ -148,6 +151,7 @@ impl SqliteStore {
             published,
             unwritten,
             judged,
+            kept_sets,
             place,
             health,
             writer: Mutex::new(Some(thread)),

@@ -12,7 +12,7 @@ use super::change::{Effects, QueuedChange};
 use super::clock;
 use super::damage;
 use super::file::Place;
-use super::hosts::write_presence;
+use super::hosts::{KeptSets, write_presence};
 use super::published;
 use super::sql::Sql as _;
 use super::usage;
@@ -30,7 +30,7 @@ use crate::store::watch::Watches;
 use crate::store::{Arrival, Bounds};
 use error::WriteError;
 use insert::insert;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -63,6 +63,7 @@ pub(super) struct Writer {
     published: Arc<Published>,
     unwritten: Arc<Unwritten>,
     judged: Arc<Judged>,
+    kept_sets: Arc<KeptSets>,
     bounds: Bounds,
     usage: Usage,
     clock: Clock,
@@ -97,7 +98,7 @@ impl Writer {
         health: Arc<Health>,
         watches: Arc<Watches>,
         published: Arc<Published>,
-        (unwritten, judged): (Arc<Unwritten>, Arc<Judged>),
+        (unwritten, judged, kept_sets): (Arc<Unwritten>, Arc<Judged>, Arc<KeptSets>),
         bounds: Bounds,
     ) -> rusqlite::Result<Self> {
         let usage = usage::load(&connection)?;
@@ -114,6 +115,7 @@ impl Writer {
             published,
             unwritten,
             judged,
+            kept_sets,
             bounds,
             usage,
             clock,
@@ -266,7 +268,7 @@ impl Writer {
             }
             usage::write(&transaction, &self.usage)?;
             let since = Instant::now();
-            transaction.commit()?;
+            commit(transaction, &self.kept_sets, &effects)?;
             self.health.metrics.commits.since(since);
             Ok((effects, fates))
         });
@@ -320,6 +322,19 @@ impl Writer {
             }
         }
     }
+}
+
+/// Commits a transaction; sets of hosts that it changes are not kept.
+fn commit(sql: Transaction<'_>, kept: &KeptSets, effects: &Effects) -> rusqlite::Result<()> {
+    let changes_sets = effects.counts || !effects.relabeled.is_empty();
+    if changes_sets {
+        kept.close();
+    }
+    let committed = sql.commit();
+    if changes_sets {
+        kept.open();
+    }
+    committed
 }
 
 #[cfg(test)]

@@ -135,8 +135,11 @@ impl Facts for SqliteStore {
     }
 
     async fn hosts_of_documents(&self, query: DocumentHosts) -> Result<HostsPage, StoreError> {
+        let kept = Arc::clone(&self.kept_sets);
         self.readers
-            .query("the hosts of documents", move |connection| search::hosts(connection, &query))
+            .query("the hosts of documents", move |connection| {
+                search::hosts(connection, &kept, &query)
+            })
             .await
     }
 
@@ -145,10 +148,11 @@ impl Facts for SqliteStore {
         method: &str,
         hosts: Selection,
     ) -> Result<HashMap<Option<DocumentNumber>, u64>, StoreError> {
+        let kept = Arc::clone(&self.kept_sets);
         let method = method.to_owned();
         self.readers
             .query("the hosts of documents", move |connection| {
-                search::count(connection, &method, &hosts)
+                search::count(connection, &kept, &method, &hosts)
             })
             .await
     }

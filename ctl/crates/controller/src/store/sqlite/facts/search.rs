@@ -1,6 +1,6 @@
 //! Searches in the facts of all hosts.
 
-use super::super::hosts;
+use super::super::hosts::{self, KeptSets};
 use super::super::{limit, sql::Sql as _};
 use crate::store::documents::{self, Texts};
 use crate::store::{
@@ -64,19 +64,27 @@ pub(super) fn visit(
 }
 
 /// Returns the numbers of the selected hosts; `None`: every host.
-fn selected(sql: &Connection, selection: &Selection) -> rusqlite::Result<Option<RoaringTreemap>> {
+fn selected(
+    sql: &Connection,
+    kept: &KeptSets,
+    selection: &Selection,
+) -> rusqlite::Result<Option<RoaringTreemap>> {
     let Selection { selector, reach } = selection;
     let selector = selector.clone().filter(|selector| !selector.is_everything());
     if selector.is_none() && reach.is_none() {
         return Ok(None);
     }
     let query = HostQuery { selector, reach: reach.clone(), ..HostQuery::default() };
-    hosts::matching(sql, &query).map(Some)
+    hosts::numbers(sql, kept, &query).map(Some)
 }
 
 /// Returns a page of the hosts that have one of some documents.
-pub(super) fn hosts(sql: &Connection, query: &DocumentHosts) -> rusqlite::Result<HostsPage> {
-    let chosen = selected(sql, &query.hosts)?;
+pub(super) fn hosts(
+    sql: &Connection,
+    kept: &KeptSets,
+    query: &DocumentHosts,
+) -> rusqlite::Result<HostsPage> {
+    let chosen = selected(sql, kept, &query.hosts)?;
     let method = number(sql, &query.method)?;
     if let Some(few) = chosen.as_ref().filter(|chosen| chosen.len() <= MAX_LOOKED_UP) {
         return looked_up(sql, query, method, few);
@@ -170,11 +178,12 @@ fn page(query: &DocumentHosts, mut found: Vec<(String, DocumentNumber)>) -> Host
 /// Counts the selected hosts by their document.
 pub(super) fn count(
     sql: &Connection,
+    kept: &KeptSets,
     method: &str,
     selection: &Selection,
 ) -> rusqlite::Result<HashMap<Option<DocumentNumber>, u64>> {
     let mut counts = HashMap::new();
-    let chosen = selected(sql, selection)?;
+    let chosen = selected(sql, kept, selection)?;
     let mut statement = sql.statement(
         "SELECT document, host FROM fact_spans WHERE method = ? AND until IS NULL LIMIT ?",
     )?;

@@ -3,6 +3,7 @@
 //! A hundred thousand hosts may share a key, so the index is not read from entry to entry: each step
 //! asks for the first key, or value, behind the one before.
 
+use super::kept_sets::KeptSets;
 use super::query;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, InUse};
@@ -40,12 +41,13 @@ pub(super) fn values(
 /// Returns keys, or values of a key, that begin with a prefix, of the hosts of a page.
 pub(super) fn of_hosts(
     sql: &Connection,
+    kept: &KeptSets,
     hosts: &HostQuery,
     key: Option<&str>,
     prefix: &str,
     limit: usize,
 ) -> rusqlite::Result<InUse> {
-    let ids = query::ids(sql, hosts)?;
+    let ids = query::ids(sql, kept, hosts)?;
     let mut found = BTreeSet::new();
     for id in &ids {
         let texts: Vec<String> = match key {

@@ -8,6 +8,7 @@
 mod connect;
 mod in_use;
 mod join;
+mod kept_sets;
 pub(super) mod labels;
 mod leader;
 pub(super) mod operator;
@@ -16,8 +17,9 @@ mod query;
 mod record;
 mod sets;
 
+pub(super) use kept_sets::KeptSets;
 pub(super) use presence::write as write_presence;
-pub(super) use sets::of_query as matching;
+pub(super) use query::numbers;
 
 use super::SqliteStore;
 use super::change::{ChangeError, Transaction};
@@ -148,18 +150,23 @@ impl Hosts for SqliteStore {
 
     async fn hosts(&self, query: HostQuery) -> Result<Vec<HostRow>, StoreError> {
         self.write_presence().await;
+        let kept = Arc::clone(&self.kept_sets);
         self.readers
-            .query("a page of hosts", move |connection| query::page(connection, &query))
+            .query("a page of hosts", move |connection| query::page(connection, &kept, &query))
             .await
     }
 
     async fn host_ids(&self, query: HostQuery) -> Result<Vec<String>, StoreError> {
-        self.readers.query("ids of hosts", move |connection| query::ids(connection, &query)).await
+        let kept = Arc::clone(&self.kept_sets);
+        self.readers
+            .query("ids of hosts", move |connection| query::ids(connection, &kept, &query))
+            .await
     }
 
     async fn count_hosts(&self, query: HostQuery) -> Result<u64, StoreError> {
+        let kept = Arc::clone(&self.kept_sets);
         self.readers
-            .query("a number of hosts", move |connection| query::count(connection, &query))
+            .query("a number of hosts", move |connection| query::count(connection, &kept, &query))
             .await
     }
 
@@ -204,9 +211,10 @@ impl Hosts for SqliteStore {
         limit: usize,
     ) -> Result<InUse, StoreError> {
         let (key, prefix) = (key.map(str::to_owned), prefix.to_owned());
+        let kept = Arc::clone(&self.kept_sets);
         self.readers
             .query("labels of hosts", move |connection| {
-                in_use::of_hosts(connection, &hosts, key.as_deref(), &prefix, limit)
+                in_use::of_hosts(connection, &kept, &hosts, key.as_deref(), &prefix, limit)
             })
             .await
     }

@@ -3,8 +3,10 @@
 //! Where there is one condition, its hosts are read in the order of their ids, so that a page ends as
 //! soon as it is full. Where there are several, or hosts are counted, `sets` joins the hosts of each.
 
+use super::kept_sets::KeptSets;
+use super::labels;
 use super::leader::{begin, leader};
-use super::{labels, sets};
+use super::sets::Sets;
 use crate::store::leader::Leader;
 use crate::store::sqlite::change::ChangeError;
 use crate::store::sqlite::column::json;
@@ -14,6 +16,7 @@ use crate::store::{HostQuery, HostRow, StoreError};
 use controller_api::Departure;
 use fleet::selector::{Condition, Subject, Term};
 use fleet::{Selector, TokenId, UnixMillis};
+use roaring::RoaringTreemap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use std::collections::HashMap;
@@ -54,9 +57,13 @@ pub(super) fn existing(sql: &Connection, id: &str) -> Result<HostRow, ChangeErro
 }
 
 /// Returns a page of hosts.
-pub(super) fn page(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<HostRow>> {
+pub(super) fn page(
+    sql: &Connection,
+    kept: &KeptSets,
+    query: &HostQuery,
+) -> rusqlite::Result<Vec<HostRow>> {
     if is_by_sets(query) {
-        let found = ids(sql, query)?;
+        let found = ids(sql, kept, query)?;
         return found.iter().filter_map(|id| one(sql, id).transpose()).collect();
     }
     let (text, values) = statement(sql, query, COLUMNS)?;
@@ -93,17 +100,36 @@ pub(super) fn newest(
 }
 
 /// Returns the ids of a page of hosts.
-pub(super) fn ids(sql: &Connection, query: &HostQuery) -> rusqlite::Result<Vec<String>> {
+pub(super) fn ids(
+    sql: &Connection,
+    kept: &KeptSets,
+    query: &HostQuery,
+) -> rusqlite::Result<Vec<String>> {
     if is_by_sets(query) {
-        return sets::ids(sql, &sets::of_query(sql, query)?, &query.after, query.limit);
+        let sets = Sets::begin(sql, kept)?;
+        let ids = sets.ids(&sets.of_query(query)?, &query.after, query.limit)?;
+        sets.end()?;
+        return Ok(ids);
     }
     let (text, values) = statement(sql, query, ID)?;
     sql.all(&text, params_from_iter(values), |row| row.get(0))
 }
 
+/// Returns the numbers of the hosts that a query asks for, wherever its page begins and ends.
+pub(in crate::store::sqlite) fn numbers(
+    sql: &Connection,
+    kept: &KeptSets,
+    query: &HostQuery,
+) -> rusqlite::Result<RoaringTreemap> {
+    let sets = Sets::begin(sql, kept)?;
+    let found = sets.of_query(query)?;
+    sets.end()?;
+    Ok(found)
+}
+
 /// Counts the hosts that match, up to the query's limit.
-pub(super) fn count(sql: &Connection, query: &HostQuery) -> rusqlite::Result<u64> {
-    let found = sets::of_query(sql, query)?.len();
+pub(super) fn count(sql: &Connection, kept: &KeptSets, query: &HostQuery) -> rusqlite::Result<u64> {
+    let found = numbers(sql, kept, query)?.len();
     Ok(found.min(u64::try_from(query.limit).unwrap_or(u64::MAX)))
 }
 

@@ -1,95 +1,185 @@
 //! Hosts that several conditions hold for: each condition gives a set of the hosts' numbers, and the
-//! sets are joined in memory. Reading a number from an index is a tenth of the work of looking a
-//! label up for a host, so this is quick also where each condition holds for many hosts and all of
-//! them for few.
+//! sets are joined in memory, where they stay for the next query (`kept_sets`). So this is quick also
+//! where each condition holds for many hosts and all of them for few.
 
+use super::kept_sets::{KeptSets, Key, Moment, Order};
 use super::labels;
 use super::leader::begin;
-use crate::store::sqlite::limit;
 use crate::store::sqlite::sql::Sql as _;
 use crate::store::{HostQuery, StateName, plain};
 use fleet::Selector;
 use fleet::selector::{Condition, Subject, Term};
 use roaring::RoaringTreemap;
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params, Transaction, params};
+use std::sync::Arc;
 
-/// The most hosts whose ids are read one by one and sorted; those of more are read in their order.
-/// Few in tests, whose fleets are small, so that they see both sides.
-const FEW: u64 = if cfg!(test) { 3 } else { 2000 };
-
-/// The most hosts whose labels are looked at one by one; few in tests, as above.
+/// The most hosts whose labels are looked at one by one; few in tests, whose fleets are small, so
+/// that they see both sides.
 const LOOKED_UP: u64 = if cfg!(test) { 5 } else { 500 };
 
-/// Returns the numbers of the hosts that a query asks for, wherever its page begins and ends.
-pub(in crate::store::sqlite) fn of_query(
-    sql: &Connection,
-    query: &HostQuery,
-) -> rusqlite::Result<RoaringTreemap> {
-    // What changes together is seen together: otherwise a host could match by half of a change.
-    let snapshot = sql.is_autocommit().then(|| sql.unchecked_transaction()).transpose()?;
-    let mut found = Narrowed::default();
-    if let Some(selector) = &query.selector {
-        found.select(sql, selector)?;
-    }
-    if let Some(part) = query.search.as_ref().filter(|_| !found.is_empty()) {
-        found.keep(named(sql, &part.to_ascii_lowercase())?);
-    }
-    match query.state {
-        Some(StateName::Active) => {
-            // Most hosts are active, so those that are not are read.
-            for other in [StateName::Pending, StateName::Quarantined, StateName::Banned] {
-                found.remove(sql, in_state(sql, other)?)?;
-            }
-        }
-        Some(state) => found.keep(in_state(sql, state)?),
-        None => {}
-    }
-    let found = match &query.reach {
-        Some(reach) if !found.is_empty() => {
-            let mut reached = RoaringTreemap::new();
-            for selector in reach {
-                let mut narrowed = found.clone();
-                narrowed.select(sql, selector)?;
-                reached |= narrowed.end(sql)?;
-            }
-            reached
-        }
-        Some(_) => RoaringTreemap::new(),
-        None => found.end(sql)?,
-    };
-    if let Some(snapshot) = snapshot {
-        snapshot.commit()?;
-    }
-    Ok(found)
+/// Reads sets, all of one state of the database: otherwise a host could match by half of a change.
+pub(super) struct Sets<'a> {
+    sql: &'a Connection,
+    kept: &'a KeptSets,
+    moment: Moment,
+    snapshot: Option<Transaction<'a>>,
 }
 
-/// Returns the first ids of a set behind one, in their order.
-pub(super) fn ids(
-    sql: &Connection,
-    set: &RoaringTreemap,
-    after: &str,
-    most: usize,
-) -> rusqlite::Result<Vec<String>> {
-    let mut ids = Vec::new();
-    if set.len() <= FEW {
-        for number in set {
-            ids.extend(id(sql, number)?.filter(|id| id.as_str() > after));
-        }
-        ids.sort_unstable();
-        ids.truncate(most);
-        return Ok(ids);
+impl<'a> Sets<'a> {
+    /// Fixes the state that is read until [`Sets::end`].
+    pub(super) fn begin(sql: &'a Connection, kept: &'a KeptSets) -> rusqlite::Result<Self> {
+        let moment = kept.moment();
+        let snapshot = sql.is_autocommit().then(|| sql.unchecked_transaction()).transpose()?;
+        // The transaction sees what is there when it first reads.
+        sql.first("SELECT hosts FROM host_counts LIMIT 1", [], |_| Ok(()))?;
+        Ok(Self { sql, kept, moment: kept.is_of(moment), snapshot })
     }
-    let mut statement =
-        sql.statement("SELECT number, id FROM hosts WHERE id > ? ORDER BY id LIMIT ?")?;
-    let mut rows = statement.query(params![after, limit(usize::MAX)])?;
-    while ids.len() < most
-        && let Some(row) = rows.next()?
-    {
-        if set.contains(row.get::<_, i64>(0)?.cast_unsigned()) {
-            ids.push(row.get(1)?);
-        }
+
+    /// Ends the reading.
+    pub(super) fn end(self) -> rusqlite::Result<()> {
+        self.snapshot.map_or(Ok(()), Transaction::commit)
     }
-    Ok(ids)
+
+    /// Returns the numbers of the hosts that a query asks for, wherever its page begins and ends.
+    pub(super) fn of_query(&self, query: &HostQuery) -> rusqlite::Result<RoaringTreemap> {
+        let mut found = Narrowed::default();
+        if let Some(selector) = &query.selector {
+            found.select(self, selector)?;
+        }
+        if let Some(part) = query.search.as_ref().filter(|_| !found.is_empty()) {
+            found.keep(&*self.named(&part.to_ascii_lowercase())?);
+        }
+        match query.state {
+            Some(StateName::Active) => {
+                // Most hosts are active, so those that are not are read.
+                for other in [StateName::Pending, StateName::Quarantined, StateName::Banned] {
+                    found.remove(self, &*self.in_state(other)?)?;
+                }
+            }
+            Some(state) => found.keep(&*self.in_state(state)?),
+            None => {}
+        }
+        let Some(reach) = &query.reach else { return found.end(self) };
+        let mut reached = RoaringTreemap::new();
+        for selector in reach {
+            let mut narrowed = found.clone();
+            narrowed.select(self, selector)?;
+            reached |= narrowed.end(self)?;
+        }
+        Ok(reached)
+    }
+
+    /// Returns the first ids of a set behind one, in their order.
+    pub(super) fn ids(
+        &self,
+        set: &RoaringTreemap,
+        after: &str,
+        most: usize,
+    ) -> rusqlite::Result<Vec<String>> {
+        let order = self.order()?;
+        let from = order.partition_point(|(id, _)| **id <= *after);
+        let found = order[from..].iter().filter(|(_, number)| set.contains(*number));
+        Ok(found.take(most).map(|(id, _)| id.to_string()).collect())
+    }
+
+    fn order(&self) -> rusqlite::Result<Arc<Order>> {
+        if let Some(order) = self.kept.order(self.moment) {
+            return Ok(order);
+        }
+        let text = "SELECT id, number FROM hosts WHERE id >= '' ORDER BY id";
+        let order = self.sql.all(text, [], |row| {
+            Ok((row.get::<_, Box<str>>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+        })?;
+        let order = Arc::new(order);
+        self.kept.keep_order(self.moment, &order);
+        Ok(order)
+    }
+
+    /// Returns a set, and keeps it.
+    fn kept(
+        &self,
+        key: Key,
+        text: &str,
+        values: impl Params,
+    ) -> rusqlite::Result<Arc<RoaringTreemap>> {
+        if let Some(set) = self.kept.find(self.moment, &key) {
+            return Ok(set);
+        }
+        let set = Arc::new(numbers(self.sql, text, values)?);
+        self.kept.keep(self.moment, key, &set);
+        Ok(set)
+    }
+
+    /// Returns the hosts that have what a term names, whether the term wants them or not; `None`
+    /// where that is each host.
+    fn holding(&self, term: &Term) -> rusqlite::Result<Option<Arc<RoaringTreemap>>> {
+        let wanted = match &term.condition {
+            Condition::In(wanted) | Condition::NotIn(wanted) => Some(wanted),
+            Condition::Exists | Condition::Absent => None,
+        };
+        let Some(wanted) = wanted else {
+            let Subject::Label(key) = &term.subject else { return Ok(None) };
+            let text = "SELECT l.number FROM labels l WHERE l.key = ?";
+            let key = key.as_str();
+            return self.kept(Key::Label(key.to_owned(), None), text, params![key]).map(Some);
+        };
+        let mut sets = Vec::with_capacity(wanted.len());
+        for value in wanted {
+            sets.push(match &term.subject {
+                Subject::Host => {
+                    let text = "SELECT number FROM hosts WHERE id = ?";
+                    Arc::new(numbers(self.sql, text, params![value])?)
+                }
+                Subject::Label(key) => {
+                    let text = "SELECT l.number FROM labels l WHERE l.key = ? AND l.value = ?";
+                    let known = Key::Label(key.as_str().to_owned(), Some(value.clone()));
+                    self.kept(known, text, params![key.as_str(), value])?
+                }
+            });
+        }
+        if let [one] = sets.as_slice() {
+            return Ok(Some(Arc::clone(one)));
+        }
+        let mut all = RoaringTreemap::new();
+        sets.iter().for_each(|set| all |= &**set);
+        Ok(Some(Arc::new(all)))
+    }
+
+    /// Returns the hosts with a name of which a part begins so; in lower case.
+    fn named(&self, part: &str) -> rusqlite::Result<Arc<RoaringTreemap>> {
+        let [from, to] = begin(part);
+        let text = "SELECT number FROM host_names WHERE part >= ? AND part < ?";
+        self.kept(Key::Name(part.to_owned()), text, params![from, to])
+    }
+
+    fn in_state(&self, state: StateName) -> rusqlite::Result<Arc<RoaringTreemap>> {
+        let text = "SELECT number FROM hosts WHERE state = ?";
+        self.kept(Key::State(state.text()), text, params![state.text()])
+    }
+
+    /// Returns all hosts, by an index that is smaller than their rows.
+    fn all(&self) -> rusqlite::Result<Arc<RoaringTreemap>> {
+        self.kept(Key::All, "SELECT number FROM hosts WHERE id >= ''", params![])
+    }
+
+    /// Returns those of a few hosts that a selector matches.
+    fn matched(
+        &self,
+        few: &RoaringTreemap,
+        selector: &Selector,
+    ) -> rusqlite::Result<RoaringTreemap> {
+        let mut found = RoaringTreemap::new();
+        for number in few {
+            let text = "SELECT id FROM hosts WHERE number = ?";
+            let id = self.sql.first(text, params![number.cast_signed()], |row| row.get(0))?;
+            let Some(id): Option<String> = id else { continue };
+            let labels = labels::of(self.sql, &id)?;
+            if selector.matches(&id, &plain(&labels)) {
+                found.insert(number);
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// The hosts that are left; `None` while no condition was looked at.
@@ -103,27 +193,24 @@ impl Narrowed {
     }
 
     /// Keeps the hosts that are in a set, too.
-    fn keep(&mut self, set: RoaringTreemap) {
+    fn keep(&mut self, set: &RoaringTreemap) {
         match &mut self.0 {
             Some(found) => *found &= set,
-            None => self.0 = Some(set),
+            None => self.0 = Some(set.clone()),
         }
     }
 
     /// Takes away the hosts that are in a set.
-    fn remove(&mut self, sql: &Connection, set: RoaringTreemap) -> rusqlite::Result<()> {
-        if self.0.is_none() {
-            self.0 = Some(all(sql)?);
-        }
-        if let Some(found) = &mut self.0 {
-            *found -= set;
-        }
+    fn remove(&mut self, sets: &Sets<'_>, set: &RoaringTreemap) -> rusqlite::Result<()> {
+        let mut found = std::mem::take(self).end(sets)?;
+        found -= set;
+        self.0 = Some(found);
         Ok(())
     }
 
     /// Keeps the hosts that a selector matches. What names hosts comes first, then what they must
     /// have; a few that are left are looked at one by one.
-    fn select(&mut self, sql: &Connection, selector: &Selector) -> rusqlite::Result<()> {
+    fn select(&mut self, sets: &Sets<'_>, selector: &Selector) -> rusqlite::Result<()> {
         let mut terms: Vec<&Term> = selector.terms().iter().collect();
         terms.sort_by_key(|term| {
             let lacks = matches!(term.condition, Condition::NotIn(_) | Condition::Absent);
@@ -131,88 +218,29 @@ impl Narrowed {
         });
         for term in terms {
             if let Some(found) = self.0.take_if(|found| found.len() <= LOOKED_UP) {
-                self.0 = Some(matched(sql, &found, selector)?);
+                self.0 = Some(sets.matched(&found, selector)?);
                 return Ok(());
             }
-            let set = holding(sql, term)?;
-            match (&term.condition, set) {
-                (Condition::In(_) | Condition::Exists, Some(set)) => self.keep(set),
-                (Condition::NotIn(_) | Condition::Absent, Some(set)) => self.remove(sql, set)?,
+            match (&term.condition, sets.holding(term)?) {
+                (Condition::In(_) | Condition::Exists, Some(set)) => self.keep(&set),
+                (Condition::NotIn(_) | Condition::Absent, Some(set)) => self.remove(sets, &set)?,
                 // Each host has an id.
                 (Condition::In(_) | Condition::Exists, None) => {}
-                (Condition::NotIn(_) | Condition::Absent, None) => self.keep(RoaringTreemap::new()),
+                (Condition::NotIn(_) | Condition::Absent, None) => {
+                    self.keep(&RoaringTreemap::new());
+                }
             }
         }
         Ok(())
     }
 
     /// Returns the hosts that are left.
-    fn end(self, sql: &Connection) -> rusqlite::Result<RoaringTreemap> {
-        self.0.map_or_else(|| all(sql), Ok)
-    }
-}
-
-/// Returns those of a few hosts that a selector matches.
-fn matched(
-    sql: &Connection,
-    few: &RoaringTreemap,
-    selector: &Selector,
-) -> rusqlite::Result<RoaringTreemap> {
-    let mut found = RoaringTreemap::new();
-    for number in few {
-        let Some(id) = id(sql, number)? else { continue };
-        let labels = labels::of(sql, &id)?;
-        if selector.matches(&id, &plain(&labels)) {
-            found.insert(number);
+    fn end(self, sets: &Sets<'_>) -> rusqlite::Result<RoaringTreemap> {
+        match self.0 {
+            Some(found) => Ok(found),
+            None => sets.all().map(Arc::unwrap_or_clone),
         }
     }
-    Ok(found)
-}
-
-fn id(sql: &Connection, number: u64) -> rusqlite::Result<Option<String>> {
-    let text = "SELECT id FROM hosts WHERE number = ?";
-    sql.first(text, params![number.cast_signed()], |row| row.get(0))
-}
-
-/// Returns the hosts that have what a term names, whether the term wants them or not; `None` where
-/// that is each host.
-fn holding(sql: &Connection, term: &Term) -> rusqlite::Result<Option<RoaringTreemap>> {
-    let wanted = match &term.condition {
-        Condition::In(wanted) | Condition::NotIn(wanted) => Some(wanted),
-        Condition::Exists | Condition::Absent => None,
-    };
-    let Some(wanted) = wanted else {
-        let Subject::Label(key) = &term.subject else { return Ok(None) };
-        let text = "SELECT l.number FROM labels l WHERE l.key = ?";
-        return numbers(sql, text, params![key.as_str()]).map(Some);
-    };
-    let mut found = RoaringTreemap::new();
-    for value in wanted {
-        found |= match &term.subject {
-            Subject::Host => numbers(sql, "SELECT number FROM hosts WHERE id = ?", params![value])?,
-            Subject::Label(key) => {
-                let text = "SELECT l.number FROM labels l WHERE l.key = ? AND l.value = ?";
-                numbers(sql, text, params![key.as_str(), value])?
-            }
-        };
-    }
-    Ok(Some(found))
-}
-
-/// Returns the hosts with a name of which a part begins so; in lower case.
-fn named(sql: &Connection, part: &str) -> rusqlite::Result<RoaringTreemap> {
-    let [from, to] = begin(part);
-    let text = "SELECT number FROM host_names WHERE part >= ? AND part < ?";
-    numbers(sql, text, params![from, to])
-}
-
-fn in_state(sql: &Connection, state: StateName) -> rusqlite::Result<RoaringTreemap> {
-    numbers(sql, "SELECT number FROM hosts WHERE state = ?", params![state.text()])
-}
-
-/// Returns all hosts, by an index that is smaller than their rows.
-fn all(sql: &Connection) -> rusqlite::Result<RoaringTreemap> {
-    numbers(sql, "SELECT number FROM hosts WHERE id >= ''", params![])
 }
 
 fn numbers(sql: &Connection, text: &str, values: impl Params) -> rusqlite::Result<RoaringTreemap> {

@@ -1,7 +1,7 @@
 //! Deletes what is too old.
 
-use super::Writer;
 use super::expire::{self, Oldest};
+use super::{Writer, commit};
 use crate::store::clock::Verdict;
 use crate::store::milliseconds;
 use crate::store::sqlite::change::{ChangeError, Effects, Transaction};
@@ -72,7 +72,7 @@ impl Writer {
             more |= expire::some(&mut transaction, milliseconds(now), &oldest)?;
         }
         effects.records.iter().for_each(|host| self.judged.forget(host));
-        sql.commit()?;
+        commit(sql, &self.kept_sets, &effects)?;
         self.usage.committed();
         published::publish(&self.published, effects, &self.connection);
         Ok(more)
