@@ -148,7 +148,7 @@ pub(crate) fn limited_pages() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    for tab in ["", "/facts/packages", "/changes", "/tasks", "/events", "/run"] {
+    for tab in ["", "/facts/packages", "/changes", "/tasks", "/run"] {
         pages.push(format!("{host}{tab}"));
     }
     pages
