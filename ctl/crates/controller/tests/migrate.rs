@@ -334,7 +334,7 @@ fn a_site_is_the_same_on_postgresql_and_goes_on() {
     let _channel = site.controller.channel(&newcomer);
     stop(&mut site.controller);
 
-    // Nobody starts a second site by mistake, and the way back is told.
+    // Nobody starts a second site by mistake, and the error says how to go back.
     let text = refused(&state, &[]);
     assert!(text.contains("results.db.migrated") && text.contains("--database"), "{text}");
     assert_refused(&site.migrate(&database), "has been moved already");

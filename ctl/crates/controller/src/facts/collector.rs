@@ -308,15 +308,7 @@ fn result_of(outcome: &Result<Outcome, RoundError>) -> Result<Refreshed, NotRefr
         }),
         Err(RoundError::NoReply(why)) => Err(NotRefreshed::NoReply(why.clone())),
         Err(RoundError::Unreadable(why)) => Err(NotRefreshed::Unreadable(why.as_str().into())),
-        Err(RoundError::Store(error)) => Err(NotRefreshed::Store(match error {
-            StoreError::NotFound(why) => StoreError::NotFound(why.clone()),
-            StoreError::Conflict(why) => StoreError::Conflict(why.clone()),
-            StoreError::Full(why) => StoreError::Full(why.clone()),
-            StoreError::Unavailable { operation, source } => StoreError::Unavailable {
-                operation: operation.clone(),
-                source: source.to_string().into(),
-            },
-        })),
+        Err(RoundError::Store(error)) => Err(NotRefreshed::Store(error.again())),
     }
 }
 

@@ -7,7 +7,7 @@
 //! 3. The target gets its schema from the store's own migrations, and must be empty.
 //! 4. Everything else is one transaction: `copy` streams each table by COPY, in pieces of bounded
 //!    size; `target` sets the identity columns. Where it ends early, the target is empty as before.
-//! 5. `verify` reads both sides anew and compares, for each table, the count and the sum of the rows'
+//! 5. `verify` reads both sides again and compares, for each table, the count and the sum of the rows'
 //!    SHA-256 over a canonical form (`value`); `locate` then names the row that differs. `audit`
 //!    checks the chain of the audit log on both sides.
 //! 6. The commit brings a marker with it, on which no controller starts. Then the source becomes

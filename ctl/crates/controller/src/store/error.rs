@@ -34,6 +34,19 @@ impl StoreError {
         }
     }
 
+    /// Returns the same error for another caller; the database's own error is its text alone.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::NotFound(why) => Self::NotFound(why.clone()),
+            Self::Conflict(why) => Self::Conflict(why.clone()),
+            Self::Full(why) => Self::Full(why.clone()),
+            Self::Unavailable { operation, source } => Self::Unavailable {
+                operation: operation.clone(),
+                source: source.to_string().into(),
+            },
+        }
+    }
+
     /// Makes the error of an operation on a row that does not exist: `kind` "NAME" does not exist.
     pub(super) fn missing(kind: &str, name: &str) -> Self {
         Self::NotFound(format!("{kind} \"{name}\" does not exist"))

@@ -1,12 +1,8 @@
 //! Which condition of a list of hosts leads, and so how many hosts are looked at.
 //!
-//! The leader gives the hosts; the other conditions are looked up for each of them. No I/O: a store
-//! counts the hosts of each candidate and asks here which has the fewest.
+//! The leader gives the hosts; the other conditions are looked up for each of them.
 
 use fleet::selector::{Condition, Subject, Term};
-
-/// Hosts that are counted to find the label that leads: less than a millisecond of its index.
-pub(in crate::store) const COUNTED: i64 = 30_000;
 
 /// Hosts with a part of a name, which must be sorted where they lead. Few in tests, whose fleets are
 /// small, so that they see both sides.
@@ -47,36 +43,6 @@ impl<'a> Leader<'a> {
         };
         is_same && matches!(&term.subject, Subject::Label(of) if of.as_str() == *key)
     }
-}
-
-/// The candidate with the fewest hosts so far.
-#[derive(Default)]
-pub(in crate::store) struct Fewest<'a>(Option<(i64, Leader<'a>)>);
-
-impl<'a> Fewest<'a> {
-    /// Takes a candidate with so many hosts, if it has fewer.
-    pub(in crate::store) fn offer(&mut self, hosts: i64, leader: Leader<'a>) {
-        if self.0.as_ref().is_none_or(|(fewest, _)| hosts < *fewest) {
-            self.0 = Some((hosts, leader));
-        }
-    }
-
-    /// Returns how far the hosts of the next candidate are counted: more than the fewest need not be.
-    pub(in crate::store) fn bound(&self) -> i64 {
-        self.0.as_ref().map_or(COUNTED, |(fewest, _)| COUNTED.min(*fewest))
-    }
-
-    /// Returns the leader and how many hosts it has; `None` if no candidate was offered.
-    pub(in crate::store) fn found(self) -> Option<(i64, Leader<'a>)> {
-        self.0
-    }
-}
-
-/// Returns whether the terms name hosts by their ids: these lead, whatever else there is.
-pub(in crate::store) fn name_hosts(terms: &[Term]) -> bool {
-    let named =
-        |term: &Term| term.subject == Subject::Host && matches!(term.condition, Condition::In(_));
-    terms.iter().any(named)
 }
 
 /// Returns the first text behind those that begin with a part.

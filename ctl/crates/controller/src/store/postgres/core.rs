@@ -52,7 +52,7 @@ pub(super) struct Core {
     /// Held while presence is written.
     pub(super) writing_presence: tokio::sync::Mutex<()>,
     pub(super) bounds: Bounds,
-    /// What results occupy; `None` when it must be read anew.
+    /// What results occupy; `None` when it must be read again.
     pub(super) usage: Mutex<Option<Usage>>,
     pub(super) enrolling: Enrolling,
     places: Arc<Semaphore>,

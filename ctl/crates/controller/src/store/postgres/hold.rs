@@ -5,7 +5,7 @@
 //! waits until the changes of the one before have ended, and then counts the database's epoch up;
 //! a change reads the epoch within its transaction, under a lock that it shares with other changes.
 //! So a controller that has lost its session, and does not know it yet, writes nothing. When the
-//! lock is back, the store reads anew what it knows by heart.
+//! lock is back, the store reads again what it knows by heart.
 
 use super::address::Address;
 use super::core::Core;

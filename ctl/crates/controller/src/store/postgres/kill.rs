@@ -30,7 +30,7 @@ const MAX_PAUSE: u64 = 400;
 /// Changes that are acknowledged after each kill before the next one.
 const AT_LEAST: u32 = 40;
 
-/// What a caller was told of a change.
+/// The answer that a caller got for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Done,
@@ -38,7 +38,7 @@ enum Told {
     Unknown,
 }
 
-/// The load, and what was told of it.
+/// The load, and the answers that it got.
 #[derive(Default)]
 struct Load {
     over: AtomicBool,

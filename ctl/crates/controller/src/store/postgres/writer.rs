@@ -172,7 +172,7 @@ impl Writer {
                 let committed = self.core.commit(transaction).await;
                 self.count(committed.is_ok());
                 if let Err(CommitError::Unknown(_)) = committed {
-                    // Read anew: these results may occupy room or not.
+                    // Read again: these results may occupy room or not.
                     *self.core.usage.lock() = None;
                 }
                 committed.map(|()| fates)

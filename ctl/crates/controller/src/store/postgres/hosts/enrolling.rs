@@ -78,7 +78,7 @@ impl Core {
                 Err(StoreError::NotFound(_) | StoreError::Conflict(_)) => {}
                 Err(error) => {
                     for Waiting { answer, .. } in waiting {
-                        let _ = answer.send(Err(same(&error)));
+                        let _ = answer.send(Err(error.again()));
                     }
                     return;
                 }
@@ -88,19 +88,6 @@ impl Core {
             let decision = attempt!(self, |transaction| join::enroll(&mut transaction, &request));
             let _ = answer.send(decision);
         }
-    }
-}
-
-/// Returns an error for another caller.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::NotFound(why) => StoreError::NotFound(why.clone()),
-        StoreError::Conflict(why) => StoreError::Conflict(why.clone()),
-        StoreError::Full(why) => StoreError::Full(why.clone()),
-        StoreError::Unavailable { operation, source } => StoreError::Unavailable {
-            operation: operation.clone(),
-            source: source.to_string().into(),
-        },
     }
 }
 

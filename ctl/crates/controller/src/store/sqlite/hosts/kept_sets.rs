@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Bytes of all sets; beyond, all are read anew.
+/// Bytes of all sets; beyond that, all are read again.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// What the hosts of a set have in common.
@@ -70,19 +70,19 @@ impl KeptSets {
     /// Returns a moment by which sets may be read and kept: this one if nothing has changed since, or
     /// else one at which none is found or kept.
     pub(super) fn is_of(&self, moment: Moment) -> Moment {
-        Moment(moment.0.filter(|of| self.0.lock().is_at(*of)))
+        Moment(moment.0.filter(|_| self.0.lock().is_at(moment)))
     }
 
     /// Returns a set.
     pub(super) fn find(&self, moment: Moment, key: &Key) -> Option<Arc<RoaringTreemap>> {
         let state = self.0.lock();
-        state.sets.get(key).filter(|_| moment.0.is_some_and(|of| state.is_at(of))).cloned()
+        state.sets.get(key).filter(|_| state.is_at(moment)).cloned()
     }
 
     /// Keeps a set that was read at a moment.
     pub(super) fn keep(&self, moment: Moment, key: Key, set: &Arc<RoaringTreemap>) {
         let mut state = self.0.lock();
-        if !moment.0.is_some_and(|of| state.is_at(of)) {
+        if !state.is_at(moment) {
             return;
         }
         // A set and its key take some space, however small it is.
@@ -98,21 +98,21 @@ impl KeptSets {
     /// Returns the order of the hosts.
     pub(super) fn order(&self, moment: Moment) -> Option<Arc<Order>> {
         let state = self.0.lock();
-        state.order.clone().filter(|_| moment.0.is_some_and(|of| state.is_at(of)))
+        state.order.clone().filter(|_| state.is_at(moment))
     }
 
     /// Keeps the order that was read at a moment.
     pub(super) fn keep_order(&self, moment: Moment, order: &Arc<Order>) {
         let mut state = self.0.lock();
-        if moment.0.is_some_and(|of| state.is_at(of)) {
+        if state.is_at(moment) {
             state.order = Some(Arc::clone(order));
         }
     }
 }
 
 impl State {
-    fn is_at(&self, generation: u64) -> bool {
-        !self.closed && self.generation == generation
+    fn is_at(&self, moment: Moment) -> bool {
+        !self.closed && moment.0 == Some(self.generation)
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_beyond_the_bound_are_read_anew() {
+    fn sets_beyond_the_bound_are_forgotten() {
         let kept = KeptSets::default();
         let moment = kept.moment();
         // Numbers far apart, so that few of them take much.
