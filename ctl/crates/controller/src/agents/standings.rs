@@ -55,11 +55,11 @@ fn apply(registry: &Registry, change: &StandingChange) {
 async fn look_at_all(registry: &Registry, identity: &Identity, stop: &mut Stop) {
     for session in registry.everyone() {
         let standing = tokio::select! {
-            standing = identity.standing(&session.host) => standing,
+            standing = identity.standing_of_key(&session.host, session.key) => standing,
             () = stop.requested() => return,
         };
         match standing {
-            Ok(None) => registry.revoke(&session.host),
+            Ok(None) => registry.revoke_key(&session.host, session.key),
             Ok(Some(standing)) => {
                 registry.restrict(&session.host, Restriction::of(standing).as_ref());
             }
