@@ -92,6 +92,8 @@ class Guest:
         path = os.path.join(self.work, "serial")
         if os.path.exists(path):
             os.unlink(path)
+        # Its time tells when the console said something last.
+        open(self.console, "wb").close()
         at = lambda name: os.path.join(self.image, name)
         drive = lambda file, more="": ["-drive", f"file={file},if=virtio,format=raw{more}"]
         log = open(os.path.join(self.work, "qemu.log"), "ab")
