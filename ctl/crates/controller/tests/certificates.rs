@@ -4,9 +4,9 @@
 
 mod support;
 
+use agent_wire::message::InitReply;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::{Agent, Controller, binary, connect, sign, start_tls, write_private};
@@ -161,9 +161,8 @@ fn connect_for(controller: &Controller, seconds: u64) -> Option<Agent> {
         params.not_after = end;
     });
     let mut agent = start_tls(connect(controller.agents).stream, controller.tls("host-1"));
-    agent.stream.write_all(b"{\"method\":\"init\",\"hostname\":\"host-1\"}\n").ok()?;
-    let reply = agent.try_receive().ok()??;
-    (reply["method"] == "accept").then_some(agent)
+    let reply = agent.try_init("host-1").ok()??;
+    matches!(reply, InitReply::Accept).then_some(agent)
 }
 
 #[test]

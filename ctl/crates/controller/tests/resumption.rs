@@ -6,7 +6,6 @@ use agent_wire::ALPN;
 use agent_wire::message::InitReply;
 use rustls::{ClientConfig, HandshakeKind};
 use std::fs;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use support::{Agent, Controller, connect, http, joining_client, start_tls};
@@ -48,9 +47,8 @@ fn come_for(controller: &Controller, seconds: u64) -> Option<(SystemTime, Arc<Cl
     controller.sign("host-1", |params| params.not_after = end.into());
     let config = controller.tls("host-1");
     let mut agent = start_tls(connect(controller.agents).stream, Arc::clone(&config));
-    agent.stream.write_all(b"{\"method\":\"init\",\"hostname\":\"host-1\"}\n").ok()?;
-    let reply = agent.try_receive().ok()??;
-    (reply["method"] == "accept").then_some((end, config))
+    let reply = agent.try_init("host-1").ok()??;
+    matches!(reply, InitReply::Accept).then_some((end, config))
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use super::approvals::Approvals;
 use super::peer::Restriction;
 use super::registry::Registry;
+use super::session::CloseReason;
 use crate::identity::Identity;
 use crate::stop::Stop;
 use crate::store::{StandingChange, Store};
@@ -59,7 +60,7 @@ async fn look_at_all(registry: &Registry, identity: &Identity, stop: &mut Stop) 
             () = stop.requested() => return,
         };
         match standing {
-            Ok(None) => registry.revoke_key(&session.host, session.key),
+            Ok(None) => session.close_because(CloseReason::Revoked),
             Ok(Some(standing)) => {
                 registry.restrict(&session.host, Restriction::of(standing).as_ref());
             }
