@@ -62,7 +62,8 @@ def run(guest):
     judge(guest, host, cuts)
 
     without_sync(guest)
-    for cut in range(cuts, cuts + CONTROL):
+    # The judge's own round is the one that follows the last cut.
+    for cut in range(cuts + 1, cuts + 1 + CONTROL):
         one_cut(guest, chance, cut)
         if forgotten(read(guest)):
             break
