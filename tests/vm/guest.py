@@ -1,6 +1,7 @@
 """A Debian guest under qemu, driven by scripts over its second serial port."""
 
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -72,19 +73,22 @@ class Guest:
 
     @property
     def saved(self):
-        """The folder with the state of a booted guest; another machine has another one."""
-        machine = hashlib.sha256(" ".join([self.qemu, *MACHINE, KERNEL, ASK]).encode()).hexdigest()[:12]
-        return os.path.join(self.image, f"booted-{machine}")
+        """The folder with the state of a booted guest; another machine or image has another one."""
+        image = str(os.stat(os.path.join(self.image, "disk.img")).st_mtime_ns)
+        made_of = hashlib.sha256(" ".join([self.qemu, *MACHINE, KERNEL, ASK, image]).encode()).hexdigest()[:12]
+        return os.path.join(self.image, f"booted-{made_of}")
 
     def save(self):
-        """Boots a guest without the product, and saves its state, unless there is one."""
+        """Boots a guest without the product, and saves its state in the place of older ones, unless there is one."""
         if os.path.exists(self.saved):
             return
+        for old in glob.glob(os.path.join(self.image, "booted-*")):
+            shutil.rmtree(old)
         copy(os.path.join(self.image, "disk.img"), self.disk)
         self.start()
-        self.sh(f"""systemctl is-system-running --wait
-            cat >/usr/local/sbin/ask <<'END OF FILE'\n{ASK}END OF FILE
-            chmod 755 /usr/local/sbin/ask; sync""", must=True)
+        self.sh("systemctl is-system-running --wait")
+        self.put("/usr/local/sbin/ask", ASK)
+        self.sh("chmod 755 /usr/local/sbin/ask; sync", must=True)
         self.manage("stop")
         self.manage("migrate", uri="exec:cat >state")
         while (status := self.manage("query-migrate")["status"]) != "completed":
@@ -95,7 +99,6 @@ class Guest:
             file.write(str(self.boot_seconds))
         self.cut_power()
         folder = f"{self.saved}.new"
-        shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         for name in ("disk.img", "state", "seconds"):
             shutil.move(os.path.join(self.work, name), folder)
@@ -136,7 +139,8 @@ class Guest:
 
     def __exit__(self, *_):
         self.cut_power()
-        os.unlink(self.disk)
+        if os.path.exists(self.disk):
+            os.unlink(self.disk)
 
     @property
     def console(self):
@@ -233,6 +237,10 @@ class Guest:
             raise RuntimeError(f"exit status {status}: {script}\n{output}")
         return output
 
+    def put(self, path, text):
+        """Writes a file in the guest, to its disk."""
+        self.sh(f"cat >{path} <<'END OF FILE'\n{text}\nEND OF FILE\nsync", must=True)
+
     def ask(self, request):
         """Sends a request to the guest's agent over its local socket; returns the reply."""
         return self.ask_all([request])[0]
@@ -297,6 +305,7 @@ class Guest:
 
 
 def reply_of(text):
+    """Reads a reply; one that is none is shown where the step expects a retcode."""
     try:
         return json.loads(text)
     except ValueError:

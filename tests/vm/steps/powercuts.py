@@ -82,13 +82,9 @@ def prepare(guest):
     guest.sh("systemctl enable --now basicagent", must=True)
     host = online(guest)
     with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "load.py")) as program:
-        put(guest, "/root/load.py", program.read())
-    put(guest, "/root/results.py", RESULTS)
+        guest.put("/root/load.py", program.read())
+    guest.put("/root/results.py", RESULTS)
     return host
-
-
-def put(guest, path, text):
-    guest.sh(f"cat >{path} <<'END OF FILE'\n{text}\nEND OF FILE\nsync", must=True)
 
 
 def one_cut(guest, chance, cut):
@@ -121,7 +117,7 @@ def load(guest, cut, seed, most=10000):
     """Starts the load, which first repeats what was sent and not repeated yet, and then sends so many tasks at most."""
     seen = read(guest)
     requests = [line for task, line in seen["sent"].items() if task not in seen["again"]]
-    put(guest, "/root/again", "\n".join(json.dumps(line) for line in requests))
+    guest.put("/root/again", "\n".join(json.dumps(line) for line in requests))
     guest.sh(f"sed -i /^$/d /root/again; systemd-run -q --unit load python3 /root/load.py {cut} {seed} {most}", must=True)
 
 
@@ -208,7 +204,7 @@ def without_sync(guest):
     library = os.path.join(guest.work, "nosync.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, "-x", "c", "-"], input=NO_SYNC, text=True, check=True)
     encoded = subprocess.run(["base64", library], check=True, capture_output=True, text=True).stdout
-    put(guest, "/root/nosync.b64", encoded)
+    guest.put("/root/nosync.b64", encoded)
     guest.sh("""base64 -d /root/nosync.b64 >/usr/local/lib/nosync.so
         mkdir -p /etc/systemd/system/basicagent.service.d
         printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/local/lib/nosync.so\\n' >/etc/systemd/system/basicagent.service.d/nosync.conf
