@@ -21,7 +21,7 @@ PATIENCE = 240
 
 # TCG: /dev/kvm may be there and not work.
 MACHINE = ["-accel", os.environ.get("VM_ACCEL", "tcg"), "-machine", "pc", "-cpu", "max", "-nodefaults",
-           "-m", "1024", "-smp", "2", "-display", "none", "-no-reboot", "-device", "virtio-rng-pci"]
+           "-m", "1024", "-smp", "1", "-display", "none", "-no-reboot", "-device", "virtio-rng-pci"]
 KERNEL = " ".join([
     "root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=1 systemd.getty_auto=no",
     # A busy host lets the kernel's check of its timer fail, and it panics.

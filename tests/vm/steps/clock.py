@@ -3,6 +3,8 @@
 The wall clock of this guest is set by date(1), as NTP does at boot where the RTC is wrong.
 """
 
+SUITES = ["trixie"]
+
 # The times at which a job ran, one line a run, by the guest's clock.
 EVERY_SECOND, FIXED = "/root/every-second", "/root/fixed"
 

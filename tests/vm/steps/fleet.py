@@ -10,8 +10,11 @@ from packages import BUILT, CRASHES, CTL, GOOD, TOKEN, join_line, start_controll
 
 PACKAGES = True
 MINUTES = 4
+SUITES = ["trixie"]
 
-HOSTS = ("one", "two", "three")
+HOSTS = ("one", "two")
+# The longest wait for a host that loses power, boots, and puts a version in place, in seconds.
+SLOW = 480
 INSTALLED = "dpkg-query -W -f '${Version}' basicagent"
 
 
@@ -20,11 +23,11 @@ def run(guest):
     start_controller(guest)
     begin(guest)
     first = installed(guest)
-    guest.check(len(set(first.values())) == 1 and GOOD not in first.values(), "three hosts join", first)
+    guest.check(len(set(first.values())) == 1 and GOOD not in first.values(), "the hosts join", first)
 
     output = upgrade(guest, CRASHES, "--stages 1,100%")
     targets = reached(guest, output)
-    guest.check("status 4" in output and targets.count("failed") == 1 and len(targets) == 3,
+    guest.check("status 4" in output and targets.count("failed") == 1 and len(targets) == len(HOSTS),
                 "an agent that crashes fails on the one host of the first stage", [output, targets])
     guest.check(upgraded(guest) == 1, "the other hosts were not touched", [output, upgraded(guest)])
     guest.check(installed(guest) == first, "every host has the old version", installed(guest))
@@ -39,7 +42,7 @@ def run(guest):
     rows = rows_of(guest, output)
     ended = [row["ended_at"] for row in rows if row["stage"] == min(row["stage"] for row in rows)]
     sent = [row["sent_at"] for row in rows if row["stage"] == max(row["stage"] for row in rows)]
-    guest.check(len(ended) == 1 and len(sent) == 2 and max(ended) <= min(sent),
+    guest.check(len(ended) == 1 and len(sent) == len(HOSTS) - 1 and max(ended) <= min(sent),
                 "the second stage is sent when the first host has reported that its new agent is connected", rows)
 
 
@@ -51,11 +54,10 @@ def after_a_cut(guest, first):
     guest.check(len(busy) == 1, "one host is being upgraded", busy)
     guest.sh(f"systemctl kill -s KILL host-{busy[0]}; systemctl stop host-{busy[0]}")
     start(guest, busy[0])
-    output = guest.wait(lambda output: "status" in output, "cat /root/cut")
+    output = guest.wait(lambda output: "status" in output, "cat /root/cut", wait=SLOW)
     guest.check("status 4" in output, "a host that loses power in the middle makes the run fail", output)
-    now = guest.wait(lambda output: json.loads(output) in (GOOD, first[busy[0]]),
-                     f"echo \\\"$({inside(busy[0], INSTALLED)})\\\"")
-    guest.check(json.loads(now) in (GOOD, first[busy[0]]), "it comes back with one of the two versions", now)
+    now = guest.wait(lambda output: output in (GOOD, first[busy[0]]), inside(busy[0], INSTALLED))
+    guest.check(now in (GOOD, first[busy[0]]), "it comes back with one of the two versions", now)
     guest.wait(lambda output: "order" not in output, f"ls /hosts/{busy[0]}/root/var/lib/basicagent-upgrade")
     others = {host: version for host, version in installed(guest).items() if host != busy[0]}
     guest.check(set(others.values()) == set(first.values()), "the other hosts were not touched", others)

@@ -14,8 +14,8 @@ MINUTES = 3
 SUITES = ["bookworm", "trixie"]
 
 TASKS = 100
-# Longer than the upgrade takes, in seconds.
-LASTS = 90
+# Tasks run while a process of the test holds this lock.
+GATE = "/root/gate"
 
 
 def run(guest):
@@ -61,8 +61,9 @@ print(sorted({json.loads(line)["PRIORITY"] for line in sys.stdin}))'""")
 
 def upgraded_under_tasks(guest):
     guest.sh("echo '# ours' >>/etc/basicagent/agent.toml")
+    guest.sh(f"systemd-run -q --unit gate flock {GATE} sleep infinity; while flock -n {GATE} true; do sleep 0.1; done", must=True)
     tasks = [{"method": "async.bash", "id": f"task-{number}",
-              "cmd": f"echo {number} >>/root/began; sleep {LASTS}; echo {number} >>/root/ended"} for number in range(TASKS)]
+              "cmd": f"echo {number} >>/root/began; flock -s {GATE} true; echo {number} >>/root/ended"} for number in range(TASKS)]
     rejected = [reply for reply in guest.ask_all(tasks) if reply.get("retcode") != 0]
     guest.check(not rejected, f"{TASKS} tasks are accepted", rejected[:3])
     guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/began 2>/dev/null | wc -l")
@@ -71,6 +72,7 @@ def upgraded_under_tasks(guest):
     version = guest.wait(lambda output: GOOD.split("-")[0] in output, "ask '{\"id\": \"a\", \"method\": \"agent.info\"}'")
     guest.check(GOOD.split("-")[0] in version, "the new version runs after the upgrade", version)
     guest.check("# ours" in guest.sh("cat /etc/basicagent/agent.toml"), "the operator's configuration is kept")
+    guest.sh("systemctl stop gate", must=True)
     ended = guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/ended 2>/dev/null | wc -l")
     guest.check(int(ended) == TASKS, f"all {TASKS} tasks end in spite of the upgrade", ended)
     guest.check(guest.sh("sort /root/began | uniq -d") == "", "no task starts twice")
