@@ -80,6 +80,7 @@ test-deps:
 	fi
 	@if ! [ -e target/tools/axe.min.js ]; then tests/tools/axe target/tools; fi
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
+	@if ! PATH="$$PWD/target/tools:$$PATH" command -v nats-server >/dev/null; then tests/tools/nats target/tools; fi
 
 # Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
 # binary, and fails at the end if one failed.

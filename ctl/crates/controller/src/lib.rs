@@ -12,6 +12,7 @@ mod agents;
 mod api;
 mod audit;
 mod auth;
+mod bus;
 mod check;
 mod cli;
 mod descriptors;

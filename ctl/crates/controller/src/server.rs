@@ -25,7 +25,7 @@ use crate::runs::{self, Driver};
 use crate::schedules::{Keeper, Schedules};
 use crate::signals::{Asked, Signals};
 use crate::stop;
-use crate::store::{self, Address, PostgresStore, SqliteStore, Store};
+use crate::store::{self, Address, PostgresStore, Seat, SqliteStore, Store};
 use crate::trend;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -132,7 +132,7 @@ fn open_store(flags: &Flags) -> Result<(Arc<dyn Store>, Option<File>), Error> {
     };
     let lock = store::lock_state_dir(&flags.state_dir())?;
     let address = Address::parse(url, flags.database_password_file.as_deref())?;
-    let opening = PostgresStore::open(address, flags.bounds());
+    let opening = PostgresStore::open(address, Seat::Alone, flags.bounds());
     Ok((Arc::new(Handle::current().block_on(opening)?), Some(lock)))
 }
 

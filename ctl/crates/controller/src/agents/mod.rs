@@ -23,6 +23,7 @@ mod handshake;
 mod listener;
 mod peer;
 mod places;
+mod post;
 mod redirect;
 mod registry;
 mod renewal;

@@ -2,7 +2,7 @@
 //! newest event. Updated after each commit that concerns them.
 
 use super::effects::Effects;
-use super::{HostCounts, RunChange, StandingChange, StateName};
+use super::{HostCounts, Moves, RunChange, StandingChange, StateName};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
@@ -21,6 +21,7 @@ pub(in crate::store) struct Published {
     relabeled: broadcast::Sender<Arc<[String]>>,
     new_facts: broadcast::Sender<Arc<[String]>>,
     schedules: watch::Sender<i64>,
+    moves: broadcast::Sender<Arc<Moves>>,
 }
 
 impl Default for Published {
@@ -34,6 +35,7 @@ impl Default for Published {
             relabeled: broadcast::Sender::new(MAX_BEHIND),
             new_facts: broadcast::Sender::new(MAX_BEHIND),
             schedules: watch::Sender::new(0),
+            moves: broadcast::Sender::new(MAX_BEHIND),
         }
     }
 }
@@ -75,6 +77,10 @@ impl Published {
             // As above.
             let _ = self.new_facts.send(effects.new_facts.into());
         }
+        if effects.moves != Moves::default() {
+            // As above.
+            let _ = self.moves.send(effects.moves.into());
+        }
         if let Some(generation) = effects.schedules {
             self.schedules.send_replace(generation);
         }
@@ -108,6 +114,11 @@ impl Published {
     /// Returns the hosts whose facts change from now on.
     pub(in crate::store) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.new_facts.subscribe()
+    }
+
+    /// Returns which hosts come to nodes, or leave them, from now on.
+    pub(in crate::store) fn moves(&self) -> broadcast::Receiver<Arc<Moves>> {
+        self.moves.subscribe()
     }
 
     /// Returns the generation of the schedules.

@@ -4,9 +4,12 @@
 use super::address::Address;
 use super::change::Step;
 use super::error::{DbError, Failure};
-use super::hold::{Hold, Tenure};
+use super::hold::Hold;
 use super::hosts::Enrolling;
+use super::nodes::Known;
+use super::nodes::news;
 use super::pool::Pool;
+use super::seat::{Seat, Tenure};
 use super::sql::Sql;
 use super::{column, events, hosts, params, schedules, usage};
 use crate::store::effects::Effects;
@@ -16,7 +19,7 @@ use crate::store::published::Published;
 use crate::store::unwritten::Unwritten;
 use crate::store::usage::Usage;
 use crate::store::watch::Watches;
-use crate::store::{Bounds, HostCounts, NewChannel, StandingChange, StoreError};
+use crate::store::{Bounds, HostCounts, LEASE, NewChannel, StandingChange, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,8 +42,10 @@ const REMEDY: &str = "restore the database from a backup, or turn to its standby
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) address: Arc<Address>,
+    pub(super) seat: Seat,
     pub(super) pool: Pool,
     pub(super) hold: Arc<Hold>,
+    pub(super) nodes: Known,
     pub(super) health: Arc<Health>,
     pub(super) published: Published,
     pub(super) watches: Arc<Watches>,
@@ -62,12 +67,14 @@ pub(super) struct Core {
 
 impl Core {
     /// Makes the core of a store; nothing is read yet.
-    pub(super) fn new(address: Arc<Address>, bounds: Bounds) -> Self {
+    pub(super) fn new(address: Arc<Address>, seat: Seat, bounds: Bounds) -> Self {
         let pool = Pool::new(Arc::clone(&address), address.connector().clone());
         Self {
             address,
+            seat,
             pool,
             hold: Arc::default(),
+            nodes: Known::default(),
             health: Arc::default(),
             published: Published::default(),
             watches: Arc::default(),
@@ -83,12 +90,14 @@ impl Core {
         }
     }
 
-    /// Reads what the store knows by heart; then changes may begin.
+    /// Reads what the store knows by heart; then changes may begin. The tenure began after `since`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) async fn start(&self, tenure: Tenure) -> Result<(), DbError> {
+    pub(super) async fn start(&self, tenure: Tenure, since: Instant) -> Result<(), DbError> {
         let sql = self.pool.get().await?;
+        // First: what changes while the rest is read is news.
+        self.nodes.begin(news::horizon(&sql).await?);
         let publishing = self.publishing.lock().await;
         let schedules = schedules::generation(&sql).await?;
         let (_, head) = events::chain(&sql).await?;
@@ -96,12 +105,16 @@ impl Core {
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();
-        self.hold.is_held(tenure);
+        // Of the only controller, nobody else leads.
+        self.nodes.set_leads(tenure.node.is_none());
+        let until = tenure.node.map(|_| since + LEASE);
+        self.hold.is_held(tenure, until);
         Ok(())
     }
 
     /// Notes that another controller may write now.
     pub(super) fn hold_lost(&self) {
+        self.nodes.set_leads(false);
         log::warn!("{}: the controller's session with the database is lost", self.address);
         self.judged.forget_all();
     }
@@ -218,6 +231,20 @@ impl Core {
         }
         self.published.publish(effects);
         drop(publishing);
+    }
+
+    /// Takes what changes of other nodes mean to this one.
+    pub(super) async fn hear(&self, effects: Effects) {
+        self.forget(&effects);
+        if let Some(usage) = &mut *self.usage.lock() {
+            for (host, bytes) in &effects.usage {
+                usage.changed(host, *bytes);
+            }
+        }
+        for (host, task) in &effects.results {
+            self.watches.wake(host, task);
+        }
+        self.publish(effects).await;
     }
 
     async fn read_again(&self, effects: &mut Effects) -> Result<(), DbError> {

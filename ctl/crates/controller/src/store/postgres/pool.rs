@@ -36,14 +36,20 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(5);
 /// that run: for a value that is newer than its statistics (a run that has just been stored),
 /// PostgreSQL takes a table of 18,000 rows for one of a few. No statement is long enough to be worth
 /// compiling, which takes longer than it runs. Then bounds on how long a statement runs, waits for a
-/// lock, and leaves a transaction open, all shorter than our own wait for an answer. A commit is on
-/// disk when it is answered, also where the server's default is not to wait; a stricter one stays.
+/// lock, and leaves a transaction open, all shorter than our own wait for an answer. The server looks
+/// whether this machine is still there: otherwise the locks of one that lost power would stay for
+/// hours. A commit is on disk when it is answered, also where the server's default is not to wait; a
+/// stricter one stays.
 const SETTINGS: &str = "\
     SET plan_cache_mode = force_generic_plan; \
     SET jit = off; \
     SET statement_timeout = '10s'; \
     SET lock_timeout = '5s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
+    SET tcp_keepalives_idle = 10; \
+    SET tcp_keepalives_interval = 5; \
+    SET tcp_keepalives_count = 2; \
+    SET tcp_user_timeout = '20s'; \
     SET default_transaction_isolation = 'read committed'; \
     SET client_min_messages = 'warning'; \
     SELECT set_config('synchronous_commit', 'on', false) \

@@ -1,0 +1,217 @@
+//! The clerk: writes the letters that wait, and reads those that have come.
+
+use super::letter::{self, Head};
+use super::{Answer, Post};
+use crate::agents::registry::Registry;
+use crate::agents::session::{AgentRequest, CloseReason};
+use crate::bus::{Bus, Heard, Topic};
+use crate::stop::Stop;
+use crate::store::{Letter, Store};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
+
+/// Letters that are written at once.
+const AT_ONCE: usize = 256;
+
+/// Bytes of letters that are written at once, unless one alone has more.
+const BYTES: usize = 8 << 20;
+
+/// Questions of other nodes that are being answered.
+const MAX_ANSWERING: usize = 16 << 10;
+
+/// The wait before letters that could not be written are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The time for a host's session to answer a ping when a newer one comes to another node.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// The task.
+#[derive(Debug)]
+pub(crate) struct Clerk {
+    own: i32,
+    post: Arc<Post>,
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    outgoing: mpsc::Receiver<Letter>,
+}
+
+impl Clerk {
+    /// Makes the clerk of a node's office.
+    pub(crate) fn new(
+        (post, outgoing): (Arc<Post>, mpsc::Receiver<Letter>),
+        registry: Arc<Registry>,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+    ) -> Self {
+        Self { own: post.own, post, registry, store, bus, outgoing }
+    }
+
+    /// Works until the controller stops.
+    pub(crate) async fn run(mut self, mut stop: Stop) {
+        let mut mail = self.bus.listen(&Topic::Mail(self.own)).await;
+        let mut beats = self.store.beats();
+        let mut answering = JoinSet::new();
+        let mut tickets = HashMap::new();
+        loop {
+            tokio::select! {
+                letter = self.outgoing.recv() => match letter {
+                    Some(letter) => self.write(letter, &mut stop).await,
+                    None => return,
+                },
+                heard = mail.hear() => match heard {
+                    Heard::Message(_) | Heard::Missed => {
+                        self.read(&mut answering, &mut tickets).await;
+                    }
+                    Heard::Closed => return,
+                },
+                // A message on the bus may be lost.
+                beat = beats.changed() => {
+                    if beat.is_err() {
+                        return;
+                    }
+                    self.read(&mut answering, &mut tickets).await;
+                }
+                Some(_) = answering.join_next() => {}
+                () = stop.requested() => return,
+            }
+        }
+    }
+
+    /// Writes a letter, and those that wait with it, however long that takes.
+    async fn write(&mut self, first: Letter, stop: &mut Stop) {
+        let mut bytes = first.body.len();
+        let mut letters = vec![first];
+        while letters.len() < AT_ONCE
+            && bytes < BYTES
+            && let Ok(letter) = self.outgoing.try_recv()
+        {
+            bytes += letter.body.len();
+            letters.push(letter);
+        }
+        let to: BTreeSet<i32> = letters.iter().map(|letter| letter.to).collect();
+        while let Err(error) = self.store.post(letters.clone()).await {
+            log::warn!("letters to other nodes wait for the database: {error}");
+            tokio::select! {
+                () = sleep(RETRY) => {}
+                () = stop.requested() => return,
+            }
+        }
+        for node in to {
+            self.bus.send(&Topic::Mail(node), Vec::new());
+        }
+    }
+
+    /// Reads the letters that have come.
+    async fn read(&self, answering: &mut JoinSet<()>, tickets: &mut HashMap<String, AbortHandle>) {
+        loop {
+            let letters = match self.store.take_letters().await {
+                Ok(letters) => letters,
+                // The next renewal of the lease lets it look again.
+                Err(error) => {
+                    return log::debug!("cannot read the letters of other nodes: {error}");
+                }
+            };
+            if letters.is_empty() {
+                return;
+            }
+            for letter in &letters {
+                match letter::read(letter) {
+                    Some((head, text)) => self.take(head, text, answering, tickets),
+                    None => log::warn!("a letter of another node cannot be read: is it newer?"),
+                }
+            }
+            tickets.retain(|_, task| !task.is_finished());
+        }
+    }
+
+    fn take(
+        &self,
+        head: Head,
+        text: &[u8],
+        answering: &mut JoinSet<()>,
+        tickets: &mut HashMap<String, AbortHandle>,
+    ) {
+        match head {
+            Head::Reply { ticket, .. } => {
+                let text = String::from_utf8_lossy(text).into_owned();
+                self.post.answered(&ticket, Answer::Reply(text));
+            }
+            Head::NoReply { ticket, why } => {
+                self.post.answered(&ticket, Answer::NoReply(why.into()));
+            }
+            Head::Gone { ticket } => self.post.answered(&ticket, Answer::Gone),
+            Head::Answers { ticket, address } => {
+                self.post.answered(&ticket, Answer::Answers(address));
+            }
+            Head::Forget { ticket, .. } => {
+                if let Some(task) = tickets.remove(&ticket) {
+                    task.abort();
+                }
+            }
+            Head::Ask { ticket, from, host, id, client_chose_id, wait, .. } => {
+                let request = AgentRequest { id, client_chose_id, line: text.to_vec() };
+                if answering.len() >= MAX_ANSWERING {
+                    let why = letter::Why::Busy;
+                    return self.post.answer(from, &Head::NoReply { ticket, why }, &[]);
+                }
+                let answer = ask(
+                    Arc::clone(&self.post),
+                    Arc::clone(&self.registry),
+                    (ticket.clone(), from, host),
+                    request,
+                    Duration::from_millis(wait),
+                );
+                tickets.insert(ticket, answering.spawn(answer));
+            }
+            Head::Probe { ticket, from, host, boot, key } => {
+                let (post, registry) = (Arc::clone(&self.post), Arc::clone(&self.registry));
+                answering.spawn(async move {
+                    let head = match answers(&registry, &host, boot.as_deref(), &key).await {
+                        Some(address) => Head::Answers { ticket, address },
+                        None => Head::Gone { ticket },
+                    };
+                    post.answer(from, &head, &[]);
+                });
+            }
+        }
+    }
+}
+
+/// Asks a host's agent for another node.
+async fn ask(
+    post: Arc<Post>,
+    registry: Arc<Registry>,
+    (ticket, from, host): (String, i32, String),
+    request: AgentRequest,
+    wait: Duration,
+) {
+    let reply = match registry.find(&host) {
+        None => Err(crate::agents::NoReply::Disconnected),
+        Some(session) => match session.ask(request) {
+            Ok(reply) => reply.within(wait).await,
+            Err(why) => Err(why),
+        },
+    };
+    match reply {
+        Ok(text) => post.answer(from, &Head::Reply { ticket, pieces: 0 }, text.as_bytes()),
+        Err(why) => post.answer(from, &Head::NoReply { ticket, why: why.into() }, &[]),
+    }
+}
+
+/// Returns the address of a host's agent that answers here; closes the session of one that does not,
+/// or that has just renewed its certificate and come to another node.
+async fn answers(registry: &Registry, host: &str, boot: Option<&str>, key: &str) -> Option<String> {
+    let session = registry.find(host)?;
+    let has_renewed =
+        session.boot.is_some() && session.boot.as_deref() == boot && session.key.to_string() != key;
+    if !has_renewed && session.answers(PROBE).await {
+        return Some(session.address.to_string());
+    }
+    session.close_because(CloseReason::Replaced);
+    None
+}

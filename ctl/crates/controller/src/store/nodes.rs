@@ -1,0 +1,205 @@
+//! The controllers of one site, its nodes: who they are, and which one leads.
+
+use super::StoreError;
+use async_trait::async_trait;
+use fleet::UnixMillis;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
+
+/// How long a node keeps its place without renewing it. After that, another one ends its tenure.
+pub(crate) const LEASE: Duration = Duration::from_secs(6);
+
+/// The time between two renewals.
+pub(crate) const BEAT: Duration = Duration::from_millis(1500);
+
+/// Bytes of a letter: more than the largest message of an agent.
+pub(crate) const MAX_LETTER: usize = 32 << 20;
+
+/// The nodes of a site. A store that one controller has for itself knows none, and leads.
+#[async_trait]
+pub(crate) trait Nodes {
+    /// Returns this node's number; `None` where the controller is the only one.
+    fn node(&self) -> Option<i32>;
+
+    /// Returns all nodes, as they were at the last renewal, by number.
+    fn nodes(&self) -> watch::Receiver<Arc<[NodeRow]>>;
+
+    /// Returns a number that grows with each renewal: the time to look for what nobody has told of.
+    fn beats(&self) -> watch::Receiver<u64>;
+
+    /// Returns whether this node does what only one may do: it drives runs, and deletes what is too
+    /// old. It is told before another one may begin, unless it was cut off.
+    fn leads(&self) -> watch::Receiver<bool>;
+
+    /// Lets another node lead. Whoever acts for the leader has ended.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn give_up_lead(&self) -> Result<(), StoreError>;
+
+    /// Returns a number that grows with each change of this node that others must hear of.
+    fn news_written(&self) -> watch::Receiver<u64>;
+
+    /// Lets the store read what other nodes have changed. It does so by itself with each renewal.
+    fn look(&self);
+
+    /// Returns the hosts whose channels other nodes have.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn places(&self) -> Result<Vec<(String, i32)>, StoreError>;
+
+    /// Returns which hosts come to other nodes, or leave them, from now on. A receiver that lags must
+    /// read the [`Nodes::places`].
+    fn moves(&self) -> broadcast::Receiver<Arc<Moves>>;
+
+    /// Writes letters to other nodes, each of at most [`MAX_LETTER`] bytes. Where it fails, none is
+    /// written.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn post(&self, letters: Vec<Letter>) -> Result<(), StoreError>;
+
+    /// Takes the oldest letters to this node: nobody else gets them.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn take_letters(&self) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Says whether a node is to take no hosts.
+    ///
+    /// # Errors
+    /// When there is no such node, or the database cannot be written.
+    async fn drain(&self, node: i32, drained: bool) -> Result<NodeRow, StoreError>;
+
+    /// Removes a node that does not run anymore.
+    ///
+    /// # Errors
+    /// When there is no such node, it runs, or the database cannot be written.
+    async fn remove_node(&self, node: i32) -> Result<(), StoreError>;
+}
+
+/// What a store publishes of the nodes.
+#[derive(Debug)]
+pub(in crate::store) struct KnownNodes {
+    rows: watch::Sender<Arc<[NodeRow]>>,
+    leads: watch::Sender<bool>,
+    news_written: watch::Sender<u64>,
+    beats: watch::Sender<u64>,
+}
+
+impl KnownNodes {
+    /// Makes what is known at the beginning.
+    pub(in crate::store) fn new(leads: bool) -> Self {
+        Self {
+            rows: watch::Sender::new(Arc::from([])),
+            leads: watch::Sender::new(leads),
+            news_written: watch::Sender::new(0),
+            beats: watch::Sender::new(0),
+        }
+    }
+
+    /// Returns all nodes.
+    pub(in crate::store) fn rows(&self) -> watch::Receiver<Arc<[NodeRow]>> {
+        self.rows.subscribe()
+    }
+
+    /// Returns whether this node leads.
+    pub(in crate::store) fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
+    }
+
+    /// Returns how many changes of this node others must hear of.
+    pub(in crate::store) fn news_written(&self) -> watch::Receiver<u64> {
+        self.news_written.subscribe()
+    }
+
+    /// Counts one more of them.
+    pub(in crate::store) fn has_news(&self) {
+        self.news_written.send_modify(|count| *count += 1);
+    }
+
+    /// Returns a number that grows with each renewal.
+    pub(in crate::store) fn beats(&self) -> watch::Receiver<u64> {
+        self.beats.subscribe()
+    }
+
+    /// Takes all nodes, as a renewal has found them.
+    pub(in crate::store) fn are(&self, rows: Arc<[NodeRow]>) {
+        self.beats.send_modify(|count| *count += 1);
+        self.rows.send_if_modified(|known| {
+            let differ = **known != *rows;
+            *known = rows;
+            differ
+        });
+    }
+
+    /// Says whether this node leads.
+    pub(in crate::store) fn set_leads(&self, leads: bool) {
+        self.leads.send_if_modified(|known| std::mem::replace(known, leads) != leads);
+    }
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeCard {
+    /// The id of its state directory.
+    pub(crate) id: String,
+    /// Its name, for people.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// Where agents reach it, as a redirect has it.
+    pub(crate) agents: String,
+    /// Where people reach it.
+    pub(crate) http: String,
+}
+
+/// A letter to another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Letter {
+    /// The node.
+    pub(crate) to: i32,
+    /// What it says.
+    pub(crate) body: Vec<u8>,
+}
+
+/// Hosts that come to nodes and leave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moves {
+    /// The hosts.
+    pub(crate) places: Vec<PlaceChange>,
+    /// Nodes that all of their hosts have left.
+    pub(crate) emptied: Vec<i32>,
+}
+
+/// A host whose channel has come to a node, or gone from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceChange {
+    /// The host.
+    pub(crate) host: String,
+    /// The node.
+    pub(crate) from: i32,
+    /// Whether it has come.
+    pub(crate) is_there: bool,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeRow {
+    /// Its number.
+    pub(crate) number: i32,
+    /// What it says of itself.
+    pub(crate) card: NodeCard,
+    /// Whether its lease goes on.
+    pub(crate) is_alive: bool,
+    /// Whether it leads.
+    pub(crate) leads: bool,
+    /// Whether it is to take no hosts.
+    pub(crate) is_drained: bool,
+    /// Its sessions with hosts.
+    pub(crate) sessions: u32,
+    /// When it started.
+    pub(crate) started_at: UnixMillis,
+}

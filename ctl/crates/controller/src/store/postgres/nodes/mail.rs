@@ -1,0 +1,55 @@
+//! Letters between nodes, in the table `mail`, and which node has which host.
+//!
+//! A letter is taken by whoever deletes it: it is read once, or never, if the node ends in between.
+
+use crate::store::postgres::change::{ChangeError, Transaction};
+use crate::store::postgres::error::DbError;
+use crate::store::postgres::params;
+use crate::store::postgres::sql::Sql;
+use crate::store::{Letter, MAX_LETTER, StoreError, milliseconds};
+use std::time::SystemTime;
+
+/// Letters that are taken at once.
+const AT_ONCE: i64 = 256;
+
+/// Writes letters. One to a node that has gone is nobody's.
+const POST: &str = "\
+    INSERT INTO mail (recipient, at, body) SELECT l.recipient, $3, l.body \
+    FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS l (recipient, body, place) \
+    JOIN nodes n ON n.number = l.recipient WHERE NOT n.is_settled ORDER BY l.place";
+
+const TAKE: &str = "\
+    DELETE FROM mail WHERE number IN \
+    (SELECT number FROM mail WHERE recipient = $1 ORDER BY number LIMIT $2) \
+    RETURNING number, body";
+
+const PLACES: &str = "SELECT host, node FROM presence WHERE node IS NOT NULL AND node <> $1";
+
+/// Writes letters.
+pub(super) async fn post(transaction: &Transaction, letters: &[Letter]) -> Result<(), ChangeError> {
+    if letters.iter().any(|letter| letter.body.len() > MAX_LETTER) {
+        let why = format!("a letter to another node has more than {MAX_LETTER} bytes");
+        return Err(StoreError::Conflict(why).into());
+    }
+    let to: Vec<i32> = letters.iter().map(|letter| letter.to).collect();
+    let bodies: Vec<&[u8]> = letters.iter().map(|letter| &*letter.body).collect();
+    let now = milliseconds(SystemTime::now());
+    transaction.sql.run(POST, params![to, bodies, now]).await?;
+    Ok(())
+}
+
+/// Takes the oldest letters to this node.
+pub(super) async fn take(transaction: &Transaction) -> Result<Vec<Vec<u8>>, ChangeError> {
+    let Some(node) = transaction.node else { return Ok(Vec::new()) };
+    let read = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    let mut taken: Vec<(i64, Vec<u8>)> =
+        transaction.sql.all(TAKE, params![node, AT_ONCE], read).await?;
+    taken.sort_unstable_by_key(|(number, _)| *number);
+    Ok(taken.into_iter().map(|(_, body)| body).collect())
+}
+
+/// Returns the hosts whose channels other nodes have than this one.
+pub(super) async fn places(sql: &Sql, own: Option<i32>) -> Result<Vec<(String, i32)>, DbError> {
+    let own = own.unwrap_or_default();
+    sql.all(PLACES, params![own], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await
+}

@@ -1,0 +1,227 @@
+//! The nodes of a site, in the tables `nodes`, `news` and `mail`.
+//!
+//! A node holds its place by a `lease`. What a node leaves behind whose lease has ended, another one
+//! settles (`settle`). What a change means to the other nodes is its `news`, written with it.
+
+use super::change::{ChangeError, Transaction, change, query};
+use super::{PostgresStore, params};
+use crate::store::nodes::KnownNodes;
+use crate::store::{Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
+use async_trait::async_trait;
+use news::Read;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio_postgres::Row;
+
+/// Selects nodes, with whether each is settled.
+macro_rules! select_nodes {
+    ($which:literal) => {
+        concat!(
+            "SELECT n.number, n.id, n.name, n.version, n.agents, n.http, \
+             n.ends > clock_timestamp(), coalesce(n.number = c.lead, false), n.is_drained, \
+             n.sessions, n.started_at, n.is_settled FROM nodes n, controller c ",
+            $which
+        )
+    };
+}
+use select_nodes;
+
+pub(super) mod lease;
+mod mail;
+pub(super) mod news;
+pub(super) mod settle;
+
+/// What a node knows of all of them.
+#[derive(Debug)]
+pub(super) struct Known {
+    published: KnownNodes,
+    sessions: AtomicU32,
+    /// There may be news.
+    look: Notify,
+    /// The news that were read.
+    read: Mutex<Read>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            published: KnownNodes::new(false),
+            sessions: AtomicU32::new(0),
+            look: Notify::new(),
+            read: Mutex::default(),
+        }
+    }
+}
+
+impl Known {
+    /// Returns the sessions that this node has.
+    pub(super) fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Takes what a renewal of this node's lease has found.
+    pub(super) fn are(&self, own: i32, rows: Arc<[NodeRow]>) {
+        let leads = rows.iter().any(|row| row.number == own && row.leads);
+        self.published.are(rows);
+        self.set_leads(leads);
+    }
+
+    /// Notes that this node has written news, which are on disk now.
+    pub(super) fn has_news(&self) {
+        self.published.has_news();
+    }
+
+    /// Returns whether this node leads.
+    pub(super) fn leads(&self) -> bool {
+        *self.published.leads().borrow()
+    }
+
+    /// Says whether this node leads.
+    pub(super) fn set_leads(&self, leads: bool) {
+        self.published.set_leads(leads);
+    }
+
+    /// Begins to read news with those of changes that were not over at this moment.
+    pub(super) fn begin(&self, horizon: i64) {
+        *self.read.lock() = Read::since(horizon);
+    }
+
+    /// Lets the node look for news.
+    pub(super) fn look(&self) {
+        self.look.notify_one();
+    }
+
+    /// Waits until there may be news.
+    pub(super) async fn asked(&self) {
+        self.look.notified().await;
+    }
+}
+
+#[async_trait]
+impl Nodes for PostgresStore {
+    fn node(&self) -> Option<i32> {
+        self.core.hold.tenure().ok().and_then(|tenure| tenure.node)
+    }
+
+    fn nodes(&self) -> watch::Receiver<Arc<[NodeRow]>> {
+        self.core.nodes.published.rows()
+    }
+
+    fn beats(&self) -> watch::Receiver<u64> {
+        self.core.nodes.published.beats()
+    }
+
+    fn leads(&self) -> watch::Receiver<bool> {
+        self.core.nodes.published.leads()
+    }
+
+    async fn give_up_lead(&self) -> Result<(), StoreError> {
+        self.core.nodes.set_leads(false);
+        change!(self, |transaction| give_up_lead(&transaction))
+    }
+
+    fn news_written(&self) -> watch::Receiver<u64> {
+        self.core.nodes.published.news_written()
+    }
+
+    fn look(&self) {
+        self.core.nodes.look();
+    }
+
+    async fn places(&self) -> Result<Vec<(String, i32)>, StoreError> {
+        let own = self.node();
+        query!(self, "which node has which host", |sql| mail::places(&sql, own))
+    }
+
+    fn moves(&self) -> broadcast::Receiver<Arc<Moves>> {
+        self.core.published.moves()
+    }
+
+    async fn post(&self, letters: Vec<Letter>) -> Result<(), StoreError> {
+        change!(self, |transaction| mail::post(&transaction, &letters))
+    }
+
+    async fn take_letters(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        change!(self, |transaction| mail::take(&transaction))
+    }
+
+    async fn drain(&self, node: i32, drained: bool) -> Result<NodeRow, StoreError> {
+        change!(self, |transaction| drain(&transaction, node, drained))
+    }
+
+    async fn remove_node(&self, node: i32) -> Result<(), StoreError> {
+        change!(self, |transaction| remove(&transaction, node))
+    }
+}
+
+async fn give_up_lead(transaction: &Transaction) -> Result<(), ChangeError> {
+    let give_up = "UPDATE controller SET lead = NULL WHERE lead = $1";
+    transaction.sql.run(give_up, params![transaction.node]).await?;
+    Ok(())
+}
+
+async fn drain(
+    transaction: &Transaction,
+    node: i32,
+    drained: bool,
+) -> Result<NodeRow, ChangeError> {
+    let sql = &transaction.sql;
+    let set = "UPDATE nodes SET is_drained = $2 WHERE number = $1";
+    sql.run(set, params![node, drained]).await?;
+    let find = select_nodes!("WHERE n.number = $1");
+    let row = sql.first(find, params![node], |row| Ok(read(row)?)).await?;
+    row.ok_or_else(|| missing(node))
+}
+
+async fn remove(transaction: &Transaction, node: i32) -> Result<(), ChangeError> {
+    let sql = &transaction.sql;
+    let lock =
+        "SELECT ends > clock_timestamp(), is_settled FROM nodes WHERE number = $1 FOR UPDATE";
+    let found: Option<(bool, bool)> =
+        sql.first(lock, params![node], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
+    match found {
+        None => Err(missing(node)),
+        Some((false, true)) => {
+            sql.run("DELETE FROM marks WHERE node = $1", params![node]).await?;
+            sql.run("DELETE FROM nodes WHERE number = $1", params![node]).await?;
+            Ok(())
+        }
+        Some((true, _)) => {
+            let why = "it runs; stop the controller first".to_owned();
+            Err(StoreError::Conflict(format!("node {node}: {why}")).into())
+        }
+        Some((false, false)) => {
+            let why = "it has just ended, and another node is still settling what it left behind";
+            Err(StoreError::Conflict(format!("node {node}: {why}")).into())
+        }
+    }
+}
+
+fn missing(node: i32) -> ChangeError {
+    StoreError::missing("node", &node.to_string()).into()
+}
+
+/// Reads a row of [`select_nodes!`].
+fn read(row: &Row) -> Result<NodeRow, tokio_postgres::Error> {
+    let sessions: i32 = row.try_get(9)?;
+    Ok(NodeRow {
+        number: row.try_get(0)?,
+        card: NodeCard {
+            id: row.try_get(1)?,
+            name: row.try_get(2)?,
+            version: row.try_get(3)?,
+            agents: row.try_get(4)?,
+            http: row.try_get(5)?,
+        },
+        is_alive: row.try_get(6)?,
+        leads: row.try_get(7)?,
+        is_drained: row.try_get(8)?,
+        sessions: sessions.try_into().unwrap_or_default(),
+        started_at: row.try_get(10)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! The one controller of the database, which leads.
+
+use super::SqliteStore;
+use crate::store::{Letter, Moves, NodeRow, Nodes, StoreError};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+
+#[async_trait]
+impl Nodes for SqliteStore {
+    fn node(&self) -> Option<i32> {
+        None
+    }
+
+    fn nodes(&self) -> watch::Receiver<Arc<[NodeRow]>> {
+        self.nodes.rows()
+    }
+
+    fn beats(&self) -> watch::Receiver<u64> {
+        self.nodes.beats()
+    }
+
+    fn leads(&self) -> watch::Receiver<bool> {
+        self.nodes.leads()
+    }
+
+    async fn give_up_lead(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn news_written(&self) -> watch::Receiver<u64> {
+        self.nodes.news_written()
+    }
+
+    fn look(&self) {}
+
+    async fn places(&self) -> Result<Vec<(String, i32)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn moves(&self) -> broadcast::Receiver<Arc<Moves>> {
+        self.published.moves()
+    }
+
+    async fn post(&self, letters: Vec<Letter>) -> Result<(), StoreError> {
+        match letters.first() {
+            None => Ok(()),
+            Some(letter) => Err(StoreError::missing("node", &letter.to.to_string())),
+        }
+    }
+
+    async fn take_letters(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn drain(&self, node: i32, _: bool) -> Result<NodeRow, StoreError> {
+        Err(StoreError::missing("node", &node.to_string()))
+    }
+
+    async fn remove_node(&self, node: i32) -> Result<(), StoreError> {
+        Err(StoreError::missing("node", &node.to_string()))
+    }
+}
