@@ -30,6 +30,7 @@ mod log_limit;
 mod logging;
 mod metrics;
 mod migrate;
+mod nodes;
 mod pem;
 mod planning;
 mod proxy;

@@ -82,6 +82,17 @@ impl NatsBus {
             .connection_timeout(CONNECT)
             .ping_interval(PING)
             .subscription_capacity(MAX_WAITING)
+            .reconnect_to_server_callback({
+                let (link, shown) = (link.clone(), shown.clone());
+                move |servers, _| {
+                    // Each try begins with what became of the last one.
+                    if let Some(why) = servers.iter().find_map(|server| server.last_error.as_ref())
+                    {
+                        cannot_connect(&link, &shown, why);
+                    }
+                    std::future::ready(None)
+                }
+            })
             .event_callback(move |event| {
                 follow(&link, &shown, &event);
                 std::future::ready(())
@@ -116,20 +127,24 @@ fn follow(link: &watch::Sender<Link>, shown: &str, event: &Event) {
             link.send_modify(|link| link.problem = problem(why));
         }
         Event::SlowConsumer(_) => link.send_modify(|link| link.losses += 1),
-        // Each try that has failed, and what a server says before it ends the connection.
-        Event::ClientError(_) | Event::ServerError(_) => {
-            log::debug!("the bus {shown}: {event}");
-            link.send_if_modified(|link| {
-                let why = problem(format!("cannot connect to {shown}: {event}"));
-                let differs = link.problem.is_some() && link.problem != why;
-                if differs {
-                    link.problem = why;
-                }
-                differs
-            });
-        }
-        Event::LameDuckMode | Event::Draining | Event::Closed => log::debug!("{shown}: {event}"),
+        Event::ClientError(_)
+        | Event::ServerError(_)
+        | Event::LameDuckMode
+        | Event::Draining
+        | Event::Closed => log::debug!("the bus {shown}: {event}"),
     }
+}
+
+/// Notes why there is no connection, if there is none.
+fn cannot_connect(link: &watch::Sender<Link>, shown: &str, why: &str) {
+    link.send_if_modified(|link| {
+        let why = Some(Arc::from(format!("cannot connect to {shown}: {why}")));
+        let differs = link.problem.is_some() && link.problem != why;
+        if differs {
+            link.problem = why;
+        }
+        differs
+    });
 }
 
 #[async_trait]

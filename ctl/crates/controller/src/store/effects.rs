@@ -25,6 +25,8 @@ pub(in crate::store) struct Effects {
     pub(in crate::store) relabeled: Vec<String>,
     /// The generation of the schedules, if it changed.
     pub(in crate::store) schedules: Option<i64>,
+    /// Whether an own role was put or deleted.
+    pub(in crate::store) roles: bool,
     /// Results that were stored: of which host, of which task.
     pub(in crate::store) results: Vec<(String, String)>,
     /// What the hosts' results occupy more, or less, in bytes.
@@ -46,6 +48,7 @@ impl Effects {
         self.new_facts.extend(later.new_facts);
         self.relabeled.extend(later.relabeled);
         self.schedules = later.schedules.or(self.schedules);
+        self.roles |= later.roles;
         self.results.extend(later.results);
         self.usage.extend(later.usage);
         self.moves.places.extend(later.moves.places);

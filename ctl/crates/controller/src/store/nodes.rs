@@ -28,6 +28,9 @@ pub(crate) trait Nodes {
     /// Returns a number that grows with each renewal: the time to look for what nobody has told of.
     fn beats(&self) -> watch::Receiver<u64>;
 
+    /// Returns a number that grows each time that this node has taken its place at the database.
+    fn tenures(&self) -> watch::Receiver<u64>;
+
     /// Returns whether this node does what only one may do: it drives runs, and deletes what is too
     /// old. It is told before another one may begin, unless it was cut off.
     fn leads(&self) -> watch::Receiver<bool>;
@@ -41,6 +44,21 @@ pub(crate) trait Nodes {
     /// Returns a number that grows with each change of this node that others must hear of.
     fn news_written(&self) -> watch::Receiver<u64>;
 
+    /// Returns a receiver that sees each change of an own role by another node.
+    fn roles_changed(&self) -> watch::Receiver<()>;
+
+    /// Returns what keeps this site apart from others that share a server of the bus.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn site(&self) -> Result<String, StoreError>;
+
+    /// Says where agents and people reach this node.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn is_reached_at(&self, agents: String, http: String) -> Result<(), StoreError>;
+
     /// Lets the store read what other nodes have changed. It does so by itself with each renewal.
     fn look(&self);
 
@@ -49,6 +67,15 @@ pub(crate) trait Nodes {
     /// # Errors
     /// When the database cannot be read.
     async fn places(&self) -> Result<Vec<(String, i32)>, StoreError>;
+
+    /// Says that this node has these hosts' channels, after it has taken its place anew.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn has_hosts(&self, hosts: Vec<String>) -> Result<(), StoreError>;
+
+    /// Says how many sessions this node has; the others learn it with the next renewal.
+    fn has_sessions(&self, count: u32);
 
     /// Returns which hosts come to other nodes, or leave them, from now on. A receiver that lags must
     /// read the [`Nodes::places`].
@@ -87,6 +114,7 @@ pub(in crate::store) struct KnownNodes {
     leads: watch::Sender<bool>,
     news_written: watch::Sender<u64>,
     beats: watch::Sender<u64>,
+    tenures: watch::Sender<u64>,
 }
 
 impl KnownNodes {
@@ -97,6 +125,7 @@ impl KnownNodes {
             leads: watch::Sender::new(leads),
             news_written: watch::Sender::new(0),
             beats: watch::Sender::new(0),
+            tenures: watch::Sender::new(0),
         }
     }
 
@@ -123,6 +152,16 @@ impl KnownNodes {
     /// Returns a number that grows with each renewal.
     pub(in crate::store) fn beats(&self) -> watch::Receiver<u64> {
         self.beats.subscribe()
+    }
+
+    /// Returns a number that grows with each tenure of this node.
+    pub(in crate::store) fn tenures(&self) -> watch::Receiver<u64> {
+        self.tenures.subscribe()
+    }
+
+    /// Counts a tenure that has begun.
+    pub(in crate::store) fn tenure_has_begun(&self) {
+        self.tenures.send_modify(|count| *count += 1);
     }
 
     /// Takes all nodes, as a renewal has found them.

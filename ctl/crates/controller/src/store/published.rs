@@ -21,6 +21,7 @@ pub(in crate::store) struct Published {
     relabeled: broadcast::Sender<Arc<[String]>>,
     new_facts: broadcast::Sender<Arc<[String]>>,
     schedules: watch::Sender<i64>,
+    roles: watch::Sender<()>,
     moves: broadcast::Sender<Arc<Moves>>,
 }
 
@@ -35,6 +36,7 @@ impl Default for Published {
             relabeled: broadcast::Sender::new(MAX_BEHIND),
             new_facts: broadcast::Sender::new(MAX_BEHIND),
             schedules: watch::Sender::new(0),
+            roles: watch::Sender::new(()),
             moves: broadcast::Sender::new(MAX_BEHIND),
         }
     }
@@ -77,6 +79,9 @@ impl Published {
             // As above.
             let _ = self.new_facts.send(effects.new_facts.into());
         }
+        if effects.roles {
+            self.roles.send_replace(());
+        }
         if effects.moves != Moves::default() {
             // As above.
             let _ = self.moves.send(effects.moves.into());
@@ -114,6 +119,11 @@ impl Published {
     /// Returns the hosts whose facts change from now on.
     pub(in crate::store) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.new_facts.subscribe()
+    }
+
+    /// Returns a receiver that sees each change of an own role.
+    pub(in crate::store) fn roles(&self) -> watch::Receiver<()> {
+        self.roles.subscribe()
     }
 
     /// Returns which hosts come to nodes, or leave them, from now on.

@@ -109,6 +109,7 @@ impl Core {
         self.nodes.set_leads(tenure.node.is_none());
         let until = tenure.node.map(|_| since + LEASE);
         self.hold.is_held(tenure, until);
+        self.nodes.tenure_has_begun();
         Ok(())
     }
 

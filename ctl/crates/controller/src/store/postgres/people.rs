@@ -58,7 +58,10 @@ impl People for PostgresStore {
     }
 
     async fn put_role(&self, role: RoleRow) -> Result<(), StoreError> {
-        change!(self, |transaction| put_role(&transaction.sql, &role))
+        change!(self, |transaction| {
+            transaction.effects.roles = true;
+            put_role(&transaction.sql, &role)
+        })
     }
 
     async fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
@@ -70,7 +73,10 @@ impl People for PostgresStore {
 
     async fn delete_role(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
-        change!(self, |transaction| delete_role(&transaction.sql, &name))
+        change!(self, |transaction| {
+            transaction.effects.roles = true;
+            delete_role(&transaction.sql, &name)
+        })
     }
 
     async fn create_api_token(&self, token: NewApiToken) -> Result<(), StoreError> {

@@ -20,6 +20,16 @@ impl Nodes for SqliteStore {
         self.nodes.beats()
     }
 
+    fn tenures(&self) -> watch::Receiver<u64> {
+        self.nodes.tenures()
+    }
+
+    async fn has_hosts(&self, _: Vec<String>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn has_sessions(&self, _: u32) {}
+
     fn leads(&self) -> watch::Receiver<bool> {
         self.nodes.leads()
     }
@@ -30,6 +40,18 @@ impl Nodes for SqliteStore {
 
     fn news_written(&self) -> watch::Receiver<u64> {
         self.nodes.news_written()
+    }
+
+    fn roles_changed(&self) -> watch::Receiver<()> {
+        self.published.roles()
+    }
+
+    async fn site(&self) -> Result<String, StoreError> {
+        Ok(String::new())
+    }
+
+    async fn is_reached_at(&self, _: String, _: String) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn look(&self) {}

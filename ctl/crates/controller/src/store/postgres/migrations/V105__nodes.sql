@@ -15,6 +15,7 @@ CREATE TABLE nodes (
     started_at bigint NOT NULL    -- milliseconds since 1970, UTC
 );
 ALTER TABLE controller ADD COLUMN lead integer; -- the node that does what one alone must do
+ALTER TABLE controller ADD COLUMN site text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text;
 ALTER TABLE marks ADD COLUMN node integer;
 ALTER TABLE open_events ADD COLUMN node integer; -- the node that began the event
 ALTER TABLE repeatable ADD COLUMN node integer; -- the node that answers it

@@ -40,7 +40,9 @@ pub(in crate::store::postgres) async fn renew(core: &Weak<Core>, client: &Client
         let since = Instant::now();
         let Some(strong) = core.upgrade() else { return "the store is gone".to_owned() };
         let sessions = strong.nodes.sessions();
-        match timeout(ANSWER, beat(client, node, tenure.epoch, sessions)).await {
+        let may_lead = !strong.nodes.declines();
+        let beat = beat(client, (node, tenure.epoch), sessions, may_lead);
+        match timeout(ANSWER, beat).await {
             Err(_) => return format!("no answer within {} s", ANSWER.as_secs()),
             Ok(Err(error)) => return Sentence(&error).to_string(),
             Ok(Ok(None)) => return "another node has ended this one's tenure".to_owned(),
@@ -71,15 +73,17 @@ struct Beat {
 /// Renews the lease once; `None` where it was taken away.
 async fn beat(
     client: &Client,
-    node: i32,
-    epoch: i64,
+    (node, epoch): (i32, i64),
     sessions: u32,
+    may_lead: bool,
 ) -> Result<Option<Beat>, tokio_postgres::Error> {
     let (lease, sessions) = (LEASE.as_secs_f64(), i32::try_from(sessions).unwrap_or(i32::MAX));
     if client.execute(RENEW, &[&node, &epoch, &lease, &sessions]).await? == 0 {
         return Ok(None);
     }
-    client.execute(LEAD, &[&node, &epoch]).await?;
+    if may_lead {
+        client.execute(LEAD, &[&node, &epoch]).await?;
+    }
     let mut beat = Beat { nodes: Vec::new(), gone: None };
     for row in client.query(select_nodes!("ORDER BY n.number"), &[]).await? {
         let found = read(&row)?;

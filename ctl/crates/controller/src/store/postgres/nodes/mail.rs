@@ -1,4 +1,4 @@
-//! Letters between nodes, in the table `mail`, and which node has which host.
+//! Letters between nodes, in the table `mail`, and which node has which host, in `presence`.
 //!
 //! A letter is taken by whoever deletes it: it is read once, or never, if the node ends in between.
 
@@ -6,7 +6,7 @@ use crate::store::postgres::change::{ChangeError, Transaction};
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::params;
 use crate::store::postgres::sql::Sql;
-use crate::store::{Letter, MAX_LETTER, StoreError, milliseconds};
+use crate::store::{Letter, MAX_LETTER, PlaceChange, StoreError, milliseconds};
 use std::time::SystemTime;
 
 /// Letters that are taken at once.
@@ -46,6 +46,23 @@ pub(super) async fn take(transaction: &Transaction) -> Result<Vec<Vec<u8>>, Chan
         transaction.sql.all(TAKE, params![node, AT_ONCE], read).await?;
     taken.sort_unstable_by_key(|(number, _)| *number);
     Ok(taken.into_iter().map(|(_, body)| body).collect())
+}
+
+/// Says that this node has these hosts' channels.
+pub(super) async fn has_hosts(
+    transaction: &mut Transaction,
+    hosts: &[String],
+) -> Result<(), ChangeError> {
+    let Some(node) = transaction.node else { return Ok(()) };
+    // A host may have gone to another node already, and this one does not know it yet.
+    let has = "UPDATE presence SET node = $1, departure = NULL \
+               WHERE host = ANY($2) AND (node IS NULL OR node = $1) RETURNING host";
+    let place = |row: &tokio_postgres::Row| {
+        Ok(PlaceChange { host: row.try_get(0)?, from: node, is_there: true })
+    };
+    let places = transaction.sql.all(has, params![node, hosts], place).await?;
+    transaction.effects.moves.places.extend(places);
+    Ok(())
 }
 
 /// Returns the hosts whose channels other nodes have than this one.

@@ -6,12 +6,13 @@
 use super::change::{ChangeError, Transaction, change, query};
 use super::{PostgresStore, params};
 use crate::store::nodes::KnownNodes;
-use crate::store::{Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
+use crate::store::{LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
 use async_trait::async_trait;
 use news::Read;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_postgres::Row;
 
@@ -38,6 +39,8 @@ pub(super) mod settle;
 pub(super) struct Known {
     published: KnownNodes,
     sessions: AtomicU32,
+    /// The time until which this node leaves the lead to others.
+    declines: Mutex<Option<Instant>>,
     /// There may be news.
     look: Notify,
     /// The news that were read.
@@ -49,6 +52,7 @@ impl Default for Known {
         Self {
             published: KnownNodes::new(false),
             sessions: AtomicU32::new(0),
+            declines: Mutex::new(None),
             look: Notify::new(),
             read: Mutex::default(),
         }
@@ -61,11 +65,21 @@ impl Known {
         self.sessions.load(Ordering::Relaxed)
     }
 
+    /// Returns whether this node leaves the lead to others.
+    pub(super) fn declines(&self) -> bool {
+        self.declines.lock().is_some_and(|until| Instant::now() < until)
+    }
+
     /// Takes what a renewal of this node's lease has found.
     pub(super) fn are(&self, own: i32, rows: Arc<[NodeRow]>) {
         let leads = rows.iter().any(|row| row.number == own && row.leads);
         self.published.are(rows);
         self.set_leads(leads);
+    }
+
+    /// Notes that a tenure has begun.
+    pub(super) fn tenure_has_begun(&self) {
+        self.published.tenure_has_begun();
     }
 
     /// Notes that this node has written news, which are on disk now.
@@ -113,17 +127,56 @@ impl Nodes for PostgresStore {
         self.core.nodes.published.beats()
     }
 
+    fn tenures(&self) -> watch::Receiver<u64> {
+        self.core.nodes.published.tenures()
+    }
+
+    async fn has_hosts(&self, hosts: Vec<String>) -> Result<(), StoreError> {
+        change!(self, |transaction| mail::has_hosts(&mut transaction, &hosts))
+    }
+
+    fn has_sessions(&self, count: u32) {
+        self.core.nodes.sessions.store(count, Ordering::Relaxed);
+    }
+
     fn leads(&self) -> watch::Receiver<bool> {
         self.core.nodes.published.leads()
     }
 
+    async fn is_reached_at(
+        transaction: &Transaction,
+        agents: &str,
+        http: &str,
+    ) -> Result<(), ChangeError> {
+        let reached = "UPDATE nodes SET agents = $2, http = $3 WHERE number = $1";
+        transaction.sql.run(reached, params![transaction.node, agents, http]).await?;
+        Ok(())
+    }
+
     async fn give_up_lead(&self) -> Result<(), StoreError> {
         self.core.nodes.set_leads(false);
+        *self.core.nodes.declines.lock() = Some(Instant::now() + LEASE);
         change!(self, |transaction| give_up_lead(&transaction))
     }
 
     fn news_written(&self) -> watch::Receiver<u64> {
         self.core.nodes.published.news_written()
+    }
+
+    fn roles_changed(&self) -> watch::Receiver<()> {
+        self.core.published.roles()
+    }
+
+    async fn site(&self) -> Result<String, StoreError> {
+        let read = "SELECT site FROM controller";
+        let site = query!(self, "the site's id", |sql| async {
+            sql.first(read, params![], |row| Ok(row.try_get(0)?)).await
+        });
+        Ok(site?.unwrap_or_default())
+    }
+
+    async fn is_reached_at(&self, agents: String, http: String) -> Result<(), StoreError> {
+        change!(self, |transaction| is_reached_at(&transaction, &agents, &http))
     }
 
     fn look(&self) {

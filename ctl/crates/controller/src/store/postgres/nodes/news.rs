@@ -69,6 +69,8 @@ struct News {
     labels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedules: Option<i64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    roles: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -109,6 +111,7 @@ impl News {
             facts: effects.new_facts.clone(),
             labels: effects.relabeled.clone(),
             schedules: effects.schedules,
+            roles: effects.roles,
             results: effects.results.clone(),
             usage: effects.usage.clone(),
             places: effects.moves.places.iter().map(place).collect(),
@@ -143,6 +146,7 @@ impl News {
             new_facts: self.facts,
             relabeled: self.labels,
             schedules: self.schedules,
+            roles: self.roles,
             results: self.results,
             usage: self.usage,
             moves: Moves {
