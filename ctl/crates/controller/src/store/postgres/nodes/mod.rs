@@ -143,16 +143,6 @@ impl Nodes for PostgresStore {
         self.core.nodes.published.leads()
     }
 
-    async fn is_reached_at(
-        transaction: &Transaction,
-        agents: &str,
-        http: &str,
-    ) -> Result<(), ChangeError> {
-        let reached = "UPDATE nodes SET agents = $2, http = $3 WHERE number = $1";
-        transaction.sql.run(reached, params![transaction.node, agents, http]).await?;
-        Ok(())
-    }
-
     async fn give_up_lead(&self) -> Result<(), StoreError> {
         self.core.nodes.set_leads(false);
         *self.core.nodes.declines.lock() = Some(Instant::now() + LEASE);
@@ -207,6 +197,16 @@ impl Nodes for PostgresStore {
     async fn remove_node(&self, node: i32) -> Result<(), StoreError> {
         change!(self, |transaction| remove(&transaction, node))
     }
+}
+
+async fn is_reached_at(
+    transaction: &Transaction,
+    agents: &str,
+    http: &str,
+) -> Result<(), ChangeError> {
+    let reached = "UPDATE nodes SET agents = $2, http = $3 WHERE number = $1";
+    transaction.sql.run(reached, params![transaction.node, agents, http]).await?;
+    Ok(())
 }
 
 async fn give_up_lead(transaction: &Transaction) -> Result<(), ChangeError> {
