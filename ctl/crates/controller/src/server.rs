@@ -3,7 +3,7 @@
 
 use crate::about::About;
 use crate::agents::{
-    self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, Registry, Room, ServerSide,
+    self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, RedirectRule, Registry, Room, ServerSide,
     Services, TlsFiles, TrustParts,
 };
 use crate::api::{self, Clients, HttpsSource, Transport};
@@ -200,7 +200,11 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let approvals = Arc::new(Approvals::default());
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
-        redirect: flags.redirect_to.clone(),
+        redirect: RedirectRule {
+            given: flags.redirect_to.clone(),
+            own: store.node(),
+            nodes: store.nodes(),
+        },
         tls: agents::Tls::new(side),
         admission: Admission::new(flags.handshake_rate(), share.agents),
         proxies: proxies.clone(),
@@ -232,9 +236,9 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     }
     if let Some(node) = store.node() {
         let bus = open_bus(bus, &*store, &mut ready, flags).await?;
-        let post = Post::new(node);
+        let post = Post::new(node, Arc::clone(&bus));
         registry.reach_others_by(Arc::clone(&post.0));
-        let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store), Arc::clone(&bus));
+        let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store));
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(nodes::exchange_news(Arc::clone(&store), bus, stop.clone()));
         tasks.spawn(nodes::follow_hosts(Arc::clone(&registry), Arc::clone(&store), stop.clone()));

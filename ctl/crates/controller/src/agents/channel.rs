@@ -9,6 +9,7 @@ use super::handshake::Services;
 use super::renewal;
 use super::room::RoomShare;
 use super::session::{CloseReason, Fetched, Session};
+use super::stream::output_bytes;
 use super::tls::ServerSide;
 use super::validity::Validity;
 use super::{results, salvage, socket};
@@ -319,9 +320,7 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Taken> {
             }
         }
         (Some(id), Some("output")) => {
-            let length = text_of("data").map_or(0, str::len);
-            let bytes = if text_of("encoding").is_some() { length / 4 * 3 } else { length };
-            session.output(id, || verbatim(text, &map), bytes as u64);
+            session.output(id, || verbatim(text, &map), output_bytes(&map));
         }
         (None, Some(_)) => {
             let message = quote(text_of("message").unwrap_or_default());

@@ -51,7 +51,7 @@ pub(crate) use peer::Restriction;
 pub(crate) use places::{Place, PlaceBounds, Places};
 pub(crate) use post::{Clerk, Post};
 pub(crate) use reach::{Asked, Reach};
-pub(crate) use redirect::Redirect;
+pub(crate) use redirect::{Redirect, Rule as RedirectRule};
 pub(crate) use registry::{Notice, Registry};
 pub(crate) use reply::{NoReply, PendingReply};
 pub(crate) use room::Room;

@@ -1,8 +1,11 @@
 //! A way to a host's agent, wherever its channel is.
 
+use super::peer::Restriction;
 use super::post::{Post, Ticket};
 use super::reply::{NoReply, PendingReply};
 use super::session::{AgentRequest, Session};
+use super::stream::OutputStream;
+use fleet::Digest;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,13 @@ enum At {
     Elsewhere(Ticket),
 }
 
+impl Elsewhere {
+    /// As [`Session::is_beside`]; an agent that is not makes way.
+    pub(super) async fn is_beside(&self, boot: Option<&str>, key: Digest) -> Option<String> {
+        self.post.probe(self.node, &self.host, boot, key).await
+    }
+}
+
 impl Reach {
     /// Sends an operator's request, whose reply is waited for so long.
     ///
@@ -50,6 +60,34 @@ impl Reach {
             }
         };
         Ok(Asked { at, wait })
+    }
+}
+
+impl Reach {
+    /// Sends an operator's request and returns its output as it arrives.
+    ///
+    /// # Errors
+    /// As [`Session::stream`]; of a host elsewhere, they may come in place of the reply.
+    pub(crate) async fn stream(
+        &self,
+        request: AgentRequest,
+        wait: Duration,
+    ) -> Result<OutputStream, NoReply> {
+        match self {
+            Self::Here(session) => session.stream(request),
+            Self::Elsewhere(Elsewhere { post, host, node }) => {
+                post.stream(*node, host, request, wait).await
+            }
+        }
+    }
+
+    /// Returns why the host gets no request, as far as this node knows: another node says so in its
+    /// answer.
+    pub(crate) fn restriction(&self) -> Option<Restriction> {
+        match self {
+            Self::Here(session) => session.restriction(),
+            Self::Elsewhere(_) => None,
+        }
     }
 }
 

@@ -12,21 +12,26 @@ pub(super) fn shown(registry: &Registry, row: &HostRow) -> Host {
     let identity = &row.identity;
     let session = registry.find(&identity.id);
     let clones = registry.clones(&identity.id);
+    let elsewhere = session.is_none() && registry.is_connected(&identity.id);
+    let is_away = session.is_none() && !elsewhere && clones.is_empty();
     let certificate = identity.keys.as_ref().and_then(|keys| keys.certificate.as_ref());
     Host {
         id: identity.id.clone(),
         state: state(StateName::of(&identity.state)),
         state_reason: reason(&identity.state),
         labels: labels(row),
-        connected: session.is_some() || !clones.is_empty(),
+        connected: !is_away,
         address: session.as_ref().map(|session| session.address).or(row.address),
         version: session
             .as_ref()
             .and_then(|session| session.version.clone())
             .or_else(|| row.version.clone()),
-        connected_at: session.as_ref().map(|session| times::of(session.connected_at)),
+        connected_at: match &session {
+            Some(session) => Some(times::of(session.connected_at)),
+            None => row.connected_at.filter(|_| elsewhere).map(times::text),
+        },
         last_seen: row.last_seen.map(times::text),
-        departure: row.departure.filter(|_| session.is_none() && clones.is_empty()),
+        departure: row.departure.filter(|_| is_away),
         enrolled_at: Some(times::text(row.enrolled_at)),
         token: identity.token.as_ref().map(ToString::to_string),
         generation: identity.keys.as_ref().map(|keys| u64::from(keys.generation)),

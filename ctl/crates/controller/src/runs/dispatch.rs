@@ -4,7 +4,7 @@
 use super::committer::now;
 use super::handle::Happened;
 use super::signed::Signed;
-use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
+use crate::agents::{AgentRequest, Asked, NoReply, Registry};
 use crate::auth::{Authenticator, HeldRoles};
 use crate::store::{RunRow, Store, StoreError, plain_labels};
 use agent_wire::Method;
@@ -67,7 +67,7 @@ fn time_text(millis: UnixMillis) -> String {
 /// A request on its way, or what happened instead.
 #[derive(Debug)]
 pub(super) enum Sent {
-    Yes(PendingReply),
+    Yes(Asked),
     No(Happened),
 }
 
@@ -163,8 +163,8 @@ impl Brief {
     }
 
     /// Waits for a reply.
-    pub(super) async fn answer(&self, ask: Ask, reply: PendingReply) -> Happened {
-        match reply.within(WAIT).await {
+    pub(super) async fn answer(&self, ask: Ask, asked: Asked) -> Happened {
+        match asked.reply().await {
             Ok(text) => self.read(ask, text),
             Err(_) => Happened::Unanswered,
         }
@@ -219,10 +219,10 @@ impl Doors {
         {
             return Ok(Sent::No(Happened::NotSent(end)));
         }
-        let Some(session) = self.registry.find(host) else {
+        let Some(reach) = self.registry.reach(host) else {
             return Ok(Sent::No(Happened::Offline));
         };
-        Ok(match session.ask(brief.message(ask, host)) {
+        Ok(match reach.ask(brief.message(ask, host), WAIT) {
             Ok(reply) => Sent::Yes(reply),
             Err(NoReply::Withheld(why)) if roles.is_some() => {
                 Sent::No(Happened::NotSent(End::because(EndState::Refused, &*why)))

@@ -10,14 +10,11 @@
 use super::Services;
 use super::rejected::Rejected;
 use crate::agents::peer::{Peer, Restriction};
+use crate::agents::reach::Reach;
 use crate::agents::session::{CloseReason, Session};
 use crate::identity::{self, Judged, Leaf, Opened};
 use crate::log_limit::{LogLimit, log_limited};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The time for a host's older session to answer a ping when a newer one comes.
-const PROBE: Duration = Duration::from_secs(5);
 
 /// Log lines a minute about clones, which come back again and again.
 static CLONES: LogLimit = LogLimit::new(10);
@@ -83,16 +80,15 @@ pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen
 
 /// Returns the restriction of an agent that is the second one of its identity.
 async fn clone_of(services: &Services, peer: &Peer) -> Option<Restriction> {
-    let older = services.registry.find(&peer.host)?;
-    let has_renewed = older.boot.is_some() && older.boot == peer.boot && older.key != peer.key;
-    if has_renewed || !older.answers(PROBE).await {
-        return None;
-    }
+    let (boot, key) = (peer.boot.as_deref(), peer.key);
+    let address = match services.registry.reach(&peer.host)? {
+        Reach::Here(older) => older.is_beside(boot, key).await?,
+        Reach::Elsewhere(older) => older.is_beside(boot, key).await?,
+    };
     Some(Restriction::Clone(
         format!(
-            "another agent with this identity was connected before, from {}, and answers; settle \
-             which of them is the host",
-            older.address
+            "another agent with this identity was connected before, from {address}, and answers; \
+             settle which of them is the host"
         )
         .into(),
     ))

@@ -1,18 +1,21 @@
 //! The clerk: writes the letters that wait, and reads those that have come.
 
 use super::letter::{self, Head};
-use super::{Answer, Post};
+use super::{Answer, Post, Reply, live};
 use crate::agents::registry::Registry;
-use crate::agents::session::{AgentRequest, CloseReason};
-use crate::bus::{Bus, Heard, Topic};
+use crate::agents::reply::NoReply;
+use crate::agents::session::{AgentRequest, CloseReason, Session};
+use crate::bus::{Heard, Topic};
 use crate::stop::Stop;
 use crate::store::{Letter, Store};
+use fleet::Digest;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 /// Letters that are written at once.
 const AT_ONCE: usize = 256;
@@ -26,8 +29,14 @@ const MAX_ANSWERING: usize = 16 << 10;
 /// The wait before letters that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The time for a host's session to answer a ping when a newer one comes to another node.
-const PROBE: Duration = Duration::from_secs(5);
+/// Who has asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    /// Names the question.
+    pub(super) ticket: Uuid,
+    /// The node.
+    pub(super) node: i32,
+}
 
 /// The task.
 #[derive(Debug)]
@@ -36,8 +45,20 @@ pub(crate) struct Clerk {
     post: Arc<Post>,
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    bus: Arc<dyn Bus>,
     outgoing: mpsc::Receiver<Letter>,
+}
+
+impl Asker {
+    /// Sends the answer.
+    pub(super) fn tell(self, post: &Post, answer: Result<Reply, NoReply>) {
+        let Self { ticket, node } = self;
+        match answer {
+            Ok(Reply { text, output }) => {
+                post.answer(node, &Head::Reply { ticket, output }, text.as_bytes());
+            }
+            Err(why) => post.answer(node, &Head::NoReply { ticket, why: why.into() }, &[]),
+        }
+    }
 }
 
 impl Clerk {
@@ -46,14 +67,13 @@ impl Clerk {
         (post, outgoing): (Arc<Post>, mpsc::Receiver<Letter>),
         registry: Arc<Registry>,
         store: Arc<dyn Store>,
-        bus: Arc<dyn Bus>,
     ) -> Self {
-        Self { own: post.own, post, registry, store, bus, outgoing }
+        Self { own: post.own, post, registry, store, outgoing }
     }
 
     /// Works until the controller stops.
     pub(crate) async fn run(mut self, mut stop: Stop) {
-        let mut mail = self.bus.listen(&Topic::Mail(self.own)).await;
+        let mut mail = self.post.bus.listen(&Topic::Mail(self.own)).await;
         let mut beats = self.store.beats();
         let mut answering = JoinSet::new();
         let mut tickets = HashMap::new();
@@ -102,12 +122,12 @@ impl Clerk {
             }
         }
         for node in to {
-            self.bus.send(&Topic::Mail(node), Vec::new());
+            self.post.bus.send(&Topic::Mail(node), Vec::new());
         }
     }
 
     /// Reads the letters that have come.
-    async fn read(&self, answering: &mut JoinSet<()>, tickets: &mut HashMap<String, AbortHandle>) {
+    async fn read(&self, answering: &mut JoinSet<()>, tickets: &mut HashMap<Uuid, AbortHandle>) {
         loop {
             let letters = match self.store.take_letters().await {
                 Ok(letters) => letters,
@@ -134,44 +154,43 @@ impl Clerk {
         head: Head,
         text: &[u8],
         answering: &mut JoinSet<()>,
-        tickets: &mut HashMap<String, AbortHandle>,
+        tickets: &mut HashMap<Uuid, AbortHandle>,
     ) {
         match head {
-            Head::Reply { ticket, .. } => {
+            Head::Reply { ticket, output } => {
                 let text = String::from_utf8_lossy(text).into_owned();
-                self.post.answered(&ticket, Answer::Reply(text));
+                self.post.answered(ticket, Answer::Reply(Reply { text, output }));
             }
             Head::NoReply { ticket, why } => {
-                self.post.answered(&ticket, Answer::NoReply(why.into()));
+                self.post.answered(ticket, Answer::NoReply(why.into()));
             }
-            Head::Gone { ticket } => self.post.answered(&ticket, Answer::Gone),
+            Head::Gone { ticket } => self.post.answered(ticket, Answer::Gone),
             Head::Answers { ticket, address } => {
-                self.post.answered(&ticket, Answer::Answers(address));
+                self.post.answered(ticket, Answer::Answers(address));
             }
-            Head::Forget { ticket, .. } => {
+            Head::Forget { ticket } => {
                 if let Some(task) = tickets.remove(&ticket) {
                     task.abort();
                 }
             }
-            Head::Ask { ticket, from, host, id, client_chose_id, wait, .. } => {
+            Head::Ask { ticket, from, host, id, client_chose_id, wait, stream } => {
                 let request = AgentRequest { id, client_chose_id, line: text.to_vec() };
+                let (asker, wait) = (Asker { ticket, node: from }, Duration::from_millis(wait));
                 if answering.len() >= MAX_ANSWERING {
-                    let why = letter::Why::Busy;
-                    return self.post.answer(from, &Head::NoReply { ticket, why }, &[]);
+                    return asker.tell(&self.post, Err(NoReply::Busy));
                 }
-                let answer = ask(
-                    Arc::clone(&self.post),
-                    Arc::clone(&self.registry),
-                    (ticket.clone(), from, host),
-                    request,
-                    Duration::from_millis(wait),
-                );
-                tickets.insert(ticket, answering.spawn(answer));
+                let (post, session) = (Arc::clone(&self.post), self.registry.find(&host));
+                let task = if stream {
+                    answering.spawn(live::forward(post, session, asker, request, wait))
+                } else {
+                    answering.spawn(ask(post, session, asker, request, wait))
+                };
+                tickets.insert(ticket, task);
             }
             Head::Probe { ticket, from, host, boot, key } => {
                 let (post, registry) = (Arc::clone(&self.post), Arc::clone(&self.registry));
                 answering.spawn(async move {
-                    let head = match answers(&registry, &host, boot.as_deref(), &key).await {
+                    let head = match is_beside(&registry, &host, boot.as_deref(), key).await {
                         Some(address) => Head::Answers { ticket, address },
                         None => Head::Gone { ticket },
                     };
@@ -185,33 +204,33 @@ impl Clerk {
 /// Asks a host's agent for another node.
 async fn ask(
     post: Arc<Post>,
-    registry: Arc<Registry>,
-    (ticket, from, host): (String, i32, String),
+    session: Option<Arc<Session>>,
+    asker: Asker,
     request: AgentRequest,
     wait: Duration,
 ) {
-    let reply = match registry.find(&host) {
-        None => Err(crate::agents::NoReply::Disconnected),
+    let reply = match session {
+        None => Err(NoReply::Disconnected),
         Some(session) => match session.ask(request) {
             Ok(reply) => reply.within(wait).await,
             Err(why) => Err(why),
         },
     };
-    match reply {
-        Ok(text) => post.answer(from, &Head::Reply { ticket, pieces: 0 }, text.as_bytes()),
-        Err(why) => post.answer(from, &Head::NoReply { ticket, why: why.into() }, &[]),
-    }
+    asker.tell(&post, reply.map(|text| Reply { text, output: 0 }));
 }
 
-/// Returns the address of a host's agent that answers here; closes the session of one that does not,
-/// or that has just renewed its certificate and come to another node.
-async fn answers(registry: &Registry, host: &str, boot: Option<&str>, key: &str) -> Option<String> {
+/// Returns the address of a host's agent here that is beside a newer one elsewhere; closes the session
+/// of one that is not.
+async fn is_beside(
+    registry: &Registry,
+    host: &str,
+    boot: Option<&str>,
+    key: Digest,
+) -> Option<String> {
     let session = registry.find(host)?;
-    let has_renewed =
-        session.boot.is_some() && session.boot.as_deref() == boot && session.key.to_string() != key;
-    if !has_renewed && session.answers(PROBE).await {
-        return Some(session.address.to_string());
+    let address = session.is_beside(boot, key).await;
+    if address.is_none() {
+        session.close_because(CloseReason::Replaced);
     }
-    session.close_because(CloseReason::Replaced);
-    None
+    address
 }

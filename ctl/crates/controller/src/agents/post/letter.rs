@@ -1,7 +1,9 @@
 //! What letters between nodes say: a line of JSON, and behind it the message of an agent as it is.
 
 use crate::agents::reply::NoReply;
+use fleet::Digest;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The first line of a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,7 +12,7 @@ pub(super) enum Head {
     /// A request to a host's agent, whose line follows.
     Ask {
         /// Names the question in its answer.
-        ticket: String,
+        ticket: Uuid,
         /// The node that asks.
         from: i32,
         /// The host.
@@ -27,46 +29,44 @@ pub(super) enum Head {
     /// The agent's reply, whose text follows.
     Reply {
         /// Of which question.
-        ticket: String,
-        /// The pieces of output that were sent before it.
-        pieces: u64,
+        ticket: Uuid,
+        /// Bytes of output that were sent before it.
+        output: u64,
     },
     /// There is no reply.
     NoReply {
         /// Of which question.
-        ticket: String,
+        ticket: Uuid,
         /// Why.
         why: Why,
     },
     /// Nobody waits for the reply anymore.
     Forget {
         /// Of which question.
-        ticket: String,
-        /// The node that has asked.
-        from: i32,
+        ticket: Uuid,
     },
     /// A newer agent of a host has come to another node: does the one that is here answer?
     Probe {
         /// Names the question in its answer.
-        ticket: String,
+        ticket: Uuid,
         /// The node that asks.
         from: i32,
         /// The host.
         host: String,
         /// The boot that the newer one reported.
         boot: Option<String>,
-        /// The key that it proved, in hexadecimal.
-        key: String,
+        /// The key that it proved.
+        key: Digest,
     },
     /// It does not, and makes way.
     Gone {
         /// Of which question.
-        ticket: String,
+        ticket: Uuid,
     },
     /// It does, from this address.
     Answers {
         /// Of which question.
-        ticket: String,
+        ticket: Uuid,
         /// The address.
         address: String,
     },
@@ -136,11 +136,11 @@ mod tests {
 
     #[test]
     fn a_letter_is_read_as_it_was_written() {
-        let ticket = "1".to_owned();
+        let ticket = Uuid::from_u128(1);
         for head in [
-            Head::Reply { ticket: ticket.clone(), pieces: 3 },
-            Head::NoReply { ticket: ticket.clone(), why: Why::Invalid("no JSON".to_owned()) },
-            Head::NoReply { ticket: ticket.clone(), why: Why::Busy },
+            Head::Reply { ticket, output: 3 },
+            Head::NoReply { ticket, why: Why::Invalid("no JSON".to_owned()) },
+            Head::NoReply { ticket, why: Why::Busy },
             Head::Answers { ticket, address: "[::1]:2".to_owned() },
         ] {
             let text = b"{\"a\":\n1}\n";

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The interval between two searches for expired rows.
 const SWEEP: Duration = Duration::from_secs(24 * 3600);
 
+/// The time after which a node that does not lead looks whether it does.
+const FOLLOWER: Duration = Duration::from_secs(10 * 60);
+
 /// Results deleted in one transaction; new ones are stored in between.
 const MAX_SWEPT: i64 = 1024;
 
@@ -26,6 +29,10 @@ const DELETE: &str = "\
 impl Writer {
     /// Deletes some expired rows and schedules the next sweep.
     pub(super) async fn sweep(&mut self, now: SystemTime) {
+        if !self.core.nodes.leads() {
+            self.next_sweep = Instant::now() + FOLLOWER;
+            return;
+        }
         self.next_sweep = match self.delete_old(now).await {
             // More may be left: continue at once, but after what came meanwhile.
             Ok(true) => Instant::now(),
