@@ -114,7 +114,11 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
     // One controller makes the CA: the directory is locked from here on.
     let bus = flags.bus()?;
     let (store, state_dir_lock) = open_store(flags)?;
-    let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
+    let ca = match store.node() {
+        Some(_) => nodes::open_ca(flags.ca_settings(&tls_files)?, &*store)?,
+        None => Ca::open(flags.ca_settings(&tls_files)?)?,
+    };
+    let ca = Arc::new(ca);
     let side = agents::server_side(&tls_files, &ca.current())?;
     let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
     Ok(Prepared {
@@ -242,6 +246,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(nodes::exchange_news(Arc::clone(&store), bus, stop.clone()));
         tasks.spawn(nodes::follow_hosts(Arc::clone(&registry), Arc::clone(&store), stop.clone()));
+        tasks.spawn(nodes::share_ca(Arc::clone(&ca), Arc::clone(&store), stop.clone()));
         let roles = Arc::clone(authenticator.roles());
         tasks.spawn(nodes::follow_roles(roles, Arc::clone(&store), stop.clone()));
     }

@@ -28,6 +28,7 @@ mod rotation;
 mod service;
 mod standing;
 
+pub(crate) use ca::{CaTexts, read_texts, write_texts};
 pub(crate) use ca::{
     Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
 };

@@ -27,6 +27,8 @@ pub(in crate::store) struct Effects {
     pub(in crate::store) schedules: Option<i64>,
     /// Whether an own role was put or deleted.
     pub(in crate::store) roles: bool,
+    /// The version of the CA's files, if they changed.
+    pub(in crate::store) ca: Option<i64>,
     /// Results that were stored: of which host, of which task.
     pub(in crate::store) results: Vec<(String, String)>,
     /// What the hosts' results occupy more, or less, in bytes.
@@ -49,6 +51,7 @@ impl Effects {
         self.relabeled.extend(later.relabeled);
         self.schedules = later.schedules.or(self.schedules);
         self.roles |= later.roles;
+        self.ca = later.ca.or(self.ca);
         self.results.extend(later.results);
         self.usage.extend(later.usage);
         self.moves.places.extend(later.moves.places);

@@ -3,6 +3,7 @@
 use super::StoreError;
 use async_trait::async_trait;
 use fleet::UnixMillis;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
@@ -43,6 +44,22 @@ pub(crate) trait Nodes {
 
     /// Returns a number that grows with each change of this node that others must hear of.
     fn news_written(&self) -> watch::Receiver<u64>;
+
+    /// Returns the files of the site's CA, once a node has put them here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn ca_files(&self) -> Result<Option<CaFiles>, StoreError>;
+
+    /// Puts the files of the site's CA in the place of those of the version before; returns `false`
+    /// where another node was faster.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn put_ca_files(&self, files: CaFiles) -> Result<bool, StoreError>;
+
+    /// Returns the version of these files that another node has put last.
+    fn ca_version(&self) -> watch::Receiver<i64>;
 
     /// Returns a receiver that sees each change of an own role by another node.
     fn roles_changed(&self) -> watch::Receiver<()>;
@@ -193,6 +210,22 @@ pub(crate) struct NodeCard {
     pub(crate) agents: String,
     /// Where people reach it.
     pub(crate) http: String,
+}
+
+/// The files of a CA, as the nodes exchange them.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct CaFiles {
+    /// One more with each change.
+    pub(crate) version: i64,
+    /// JSON: the texts by path.
+    pub(crate) texts: String,
+}
+
+impl fmt::Debug for CaFiles {
+    /// Leaves out the texts, which hold keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaFiles").field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 /// A letter to another node.

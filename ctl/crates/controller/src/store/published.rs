@@ -22,6 +22,7 @@ pub(in crate::store) struct Published {
     new_facts: broadcast::Sender<Arc<[String]>>,
     schedules: watch::Sender<i64>,
     roles: watch::Sender<()>,
+    ca: watch::Sender<i64>,
     moves: broadcast::Sender<Arc<Moves>>,
 }
 
@@ -37,6 +38,7 @@ impl Default for Published {
             new_facts: broadcast::Sender::new(MAX_BEHIND),
             schedules: watch::Sender::new(0),
             roles: watch::Sender::new(()),
+            ca: watch::Sender::new(0),
             moves: broadcast::Sender::new(MAX_BEHIND),
         }
     }
@@ -79,6 +81,9 @@ impl Published {
             // As above.
             let _ = self.new_facts.send(effects.new_facts.into());
         }
+        if let Some(version) = effects.ca {
+            self.ca.send_replace(version);
+        }
         if effects.roles {
             self.roles.send_replace(());
         }
@@ -119,6 +124,11 @@ impl Published {
     /// Returns the hosts whose facts change from now on.
     pub(in crate::store) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.new_facts.subscribe()
+    }
+
+    /// Returns the version of the CA's files that a node has put last.
+    pub(in crate::store) fn ca_version(&self) -> watch::Receiver<i64> {
+        self.ca.subscribe()
     }
 
     /// Returns a receiver that sees each change of an own role.

@@ -14,12 +14,14 @@
 
 mod authority;
 mod certificate;
+mod copies;
 mod rotation;
 mod server;
 mod state;
 
 pub(crate) use authority::RootKey;
 pub(crate) use certificate::{Terms, seconds};
+pub(crate) use copies::{CaTexts, read as read_texts, write as write_texts};
 pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
 pub(crate) use state::Phase;

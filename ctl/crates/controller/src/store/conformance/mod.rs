@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(super) const HOST_BYTES: u64 = 32 << 20;
 
 /// Tables of a few rows, whatever the fleet's size.
-pub(in crate::store) const SMALL: [&str; 12] = [
+pub(in crate::store) const SMALL: [&str; 13] = [
     "clock",
     "host_counts",
     "event_chain",
@@ -37,6 +37,7 @@ pub(in crate::store) const SMALL: [&str; 12] = [
     "schedule_set",
     "marks",
     "nodes",
+    "ca",
 ];
 
 /// A database of one test.

@@ -1,7 +1,7 @@
 //! The one controller of the database, which leads.
 
 use super::SqliteStore;
-use crate::store::{Letter, Moves, NodeRow, Nodes, StoreError};
+use crate::store::{CaFiles, Letter, Moves, NodeRow, Nodes, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
@@ -40,6 +40,18 @@ impl Nodes for SqliteStore {
 
     fn news_written(&self) -> watch::Receiver<u64> {
         self.nodes.news_written()
+    }
+
+    async fn ca_files(&self) -> Result<Option<CaFiles>, StoreError> {
+        Ok(None)
+    }
+
+    async fn put_ca_files(&self, _: CaFiles) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn ca_version(&self) -> watch::Receiver<i64> {
+        self.published.ca_version()
     }
 
     fn roles_changed(&self) -> watch::Receiver<()> {

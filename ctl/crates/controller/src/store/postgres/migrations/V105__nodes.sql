@@ -22,6 +22,12 @@ ALTER TABLE repeatable ADD COLUMN node integer; -- the node that answers it
 ALTER TABLE presence ADD COLUMN node integer; -- the node that has the host's channel
 CREATE INDEX presence_of_a_node ON presence (node, host) WHERE node IS NOT NULL;
 
+CREATE TABLE ca (                 -- at most one row: the files of the site's CA, with its keys
+    single smallint PRIMARY KEY CHECK (single = 1),
+    version bigint NOT NULL,      -- one more with each change
+    texts text COLLATE "C" NOT NULL -- JSON: by path
+);
+
 CREATE TABLE news (               -- what each change means to the other nodes
     xid xid8 NOT NULL,            -- the change
     node integer NOT NULL,        -- whose it was

@@ -6,7 +6,7 @@
 use super::change::{ChangeError, Transaction, change, query};
 use super::{PostgresStore, params};
 use crate::store::nodes::KnownNodes;
-use crate::store::{LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
+use crate::store::{CaFiles, LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
 use async_trait::async_trait;
 use news::Read;
 use parking_lot::Mutex;
@@ -153,6 +153,24 @@ impl Nodes for PostgresStore {
         self.core.nodes.published.news_written()
     }
 
+    async fn ca_files(&self) -> Result<Option<CaFiles>, StoreError> {
+        let read = "SELECT version, texts FROM ca";
+        query!(self, "the CA's files", |sql| async {
+            let files = |row: &Row| {
+                Ok(CaFiles { version: row.try_get(0)?, texts: row.try_get(1)? })
+            };
+            sql.first(read, params![], files).await
+        })
+    }
+
+    async fn put_ca_files(&self, files: CaFiles) -> Result<bool, StoreError> {
+        change!(self, |transaction| put_ca_files(&mut transaction, &files))
+    }
+
+    fn ca_version(&self) -> watch::Receiver<i64> {
+        self.core.published.ca_version()
+    }
+
     fn roles_changed(&self) -> watch::Receiver<()> {
         self.core.published.roles()
     }
@@ -197,6 +215,22 @@ impl Nodes for PostgresStore {
     async fn remove_node(&self, node: i32) -> Result<(), StoreError> {
         change!(self, |transaction| remove(&transaction, node))
     }
+}
+
+async fn put_ca_files(
+    transaction: &mut Transaction,
+    files: &CaFiles,
+) -> Result<bool, ChangeError> {
+    let CaFiles { version, texts } = files;
+    let put = "INSERT INTO ca (single, version, texts) SELECT 1, $1, $2 \
+               WHERE $1 = 1 OR EXISTS (SELECT 1 FROM ca) \
+               ON CONFLICT (single) DO UPDATE SET version = $1, texts = $2 \
+               WHERE ca.version = $1 - 1";
+    let put = transaction.sql.run(put, params![version, texts]).await? > 0;
+    if put {
+        transaction.effects.ca = Some(*version);
+    }
+    Ok(put)
 }
 
 async fn is_reached_at(

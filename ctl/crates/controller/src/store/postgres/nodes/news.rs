@@ -71,6 +71,8 @@ struct News {
     schedules: Option<i64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     roles: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -112,6 +114,7 @@ impl News {
             labels: effects.relabeled.clone(),
             schedules: effects.schedules,
             roles: effects.roles,
+            ca: effects.ca,
             results: effects.results.clone(),
             usage: effects.usage.clone(),
             places: effects.moves.places.iter().map(place).collect(),
@@ -147,6 +150,7 @@ impl News {
             relabeled: self.labels,
             schedules: self.schedules,
             roles: self.roles,
+            ca: self.ca,
             results: self.results,
             usage: self.usage,
             moves: Moves {

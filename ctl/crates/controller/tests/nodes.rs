@@ -1,0 +1,228 @@
+//! Several controllers on one database and one bus: each of them answers for every host.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::sync::mpsc::{Receiver, channel};
+use support::{Agent, Controller, DEADLINE, Host};
+use test_support::{NatsServer, PostgresDatabase, PostgresServer, wait_some, wait_until};
+
+/// A site: its nodes, its bus and its database.
+struct Site {
+    nodes: Vec<Controller>,
+    bus: NatsServer,
+    database: PostgresDatabase<'static>,
+}
+
+impl Site {
+    /// Starts so many nodes. `None`, with a line that the test is skipped, where PostgreSQL or NATS is
+    /// not installed.
+    fn start(nodes: usize) -> Option<Self> {
+        let (server, bus) = (PostgresServer::shared()?, NatsServer::start("")?);
+        let mut site = Self { nodes: Vec::new(), bus, database: server.create() };
+        (0..nodes).for_each(|number| site.add(number));
+        Some(site)
+    }
+
+    /// Starts another node.
+    fn add(&mut self, number: usize) {
+        let name = format!("node-{number}");
+        let url = self.bus.url();
+        let flags =
+            ["--database", self.database.url(), "--bus", &url, "--node-name", &name];
+        self.nodes.push(Controller::start_own(&flags));
+    }
+
+    /// Lets a host join by one node.
+    fn host(&self, by: usize) -> Host {
+        let (_, token) = self.nodes[by].join_token(&json!({ "uses": 10 }));
+        self.nodes[by].enroll(&token)
+    }
+
+    /// Returns the name of the node that leads.
+    fn leader(&self) -> Option<usize> {
+        let read = "SELECT n.name FROM nodes n, controller c WHERE n.number = c.lead";
+        self.database.sql(read).strip_prefix("node-")?.parse().ok()
+    }
+}
+
+/// Answers an agent's next request, which must have this method, by success with this data.
+fn answer(agent: &mut Agent, method: &str, data: &Value) -> Value {
+    let request = loop {
+        let message = agent.receive().expect("a request");
+        if message["method"] == method {
+            break message;
+        }
+    };
+    let reply = json!({
+        "id": request["id"], "resp": "success", "retcode": 0, "message": "", "data": data
+    });
+    agent.send(&format!("{reply}\n"));
+    Value::Object(request)
+}
+
+fn connected(node: &Controller, host: &str) -> bool {
+    node.get(&format!("/hosts/{host}")).1["connected"] == true
+}
+
+#[test]
+fn a_host_joins_by_one_node_and_is_asked_by_another_one() {
+    let Some(site) = Site::start(2) else { return };
+    // Both nodes have the same CA, which the first one made.
+    assert_eq!(site.nodes[0].roots(), site.nodes[1].roots());
+    let host = site.host(1);
+    let mut agent = site.nodes[0].channel(&host);
+    wait_until("the other node knows it", || connected(&site.nodes[1], &host.id));
+    let list = site.nodes[1].get("/hosts?connected=true").1;
+    assert_eq!(list["hosts"][0]["id"], host.id);
+    assert!(list["hosts"][0]["connected_at"].is_string(), "{list}");
+    for node in &site.nodes {
+        std::thread::scope(|scope| {
+            let asking =
+                scope.spawn(|| node.ask(&host.id, r#"{"method":"getinfo.os","wait":30}"#));
+            answer(&mut agent, "getinfo.os", &json!({ "name": "Debian" }));
+            let (status, reply) = asking.join().unwrap();
+            assert_eq!((status, &reply["data"]["name"]), (200, &json!("Debian")), "{reply}");
+        });
+    }
+    drop(agent);
+    for node in &site.nodes {
+        wait_until("both know that it has gone", || !connected(node, &host.id));
+        assert_eq!(node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0, 409);
+    }
+}
+
+#[test]
+fn a_host_that_moves_to_another_node_is_connected_all_the_time() {
+    let Some(site) = Site::start(2) else { return };
+    let host = site.host(0);
+    let agent = site.nodes[0].channel(&host);
+    wait_until("it is known", || connected(&site.nodes[1], &host.id));
+    drop(agent);
+    let mut agent = site.nodes[1].channel(&host);
+    for node in &site.nodes {
+        wait_until("it is at the second node", || {
+            let (status, _) = std::thread::scope(|scope| {
+                let asking = scope.spawn(|| node.ask(&host.id, r#"{"method":"getinfo.os"}"#));
+                while !asking.is_finished() {
+                    if let Ok(Some(message)) = agent.try_receive()
+                        && message["method"] == "getinfo.os"
+                    {
+                        let reply = json!({
+                            "id": message["id"], "resp": "success", "retcode": 0, "message": "",
+                            "data": {}
+                        });
+                        agent.send(&format!("{reply}\n"));
+                    }
+                }
+                asking.join().unwrap()
+            });
+            status == 200
+        });
+    }
+}
+
+#[test]
+fn a_ban_by_one_node_ends_the_channel_at_another_one_also_without_the_bus() {
+    let Some(mut site) = Site::start(2) else { return };
+    for with_bus in [true, false] {
+        let host = site.host(0);
+        let mut agent = site.nodes[0].channel(&host);
+        wait_until("it is known", || connected(&site.nodes[1], &host.id));
+        if !with_bus {
+            site.bus.kill();
+        }
+        let (status, body) = site.nodes[1].post(&format!("/hosts/{}/ban", host.id), &json!({}));
+        assert!(status < 300, "{status}: {body}");
+        wait_some("the end of the channel", || match agent.try_receive() {
+            Ok(None) | Err(_) => Some(()),
+            Ok(Some(_)) => None,
+        });
+    }
+}
+
+/// Plays a host that does each command once it is allowed to; returns the ids of those that it gets.
+fn play(mut agent: Agent, allowed: Receiver<()>) -> Receiver<String> {
+    let (sender, received) = channel();
+    std::thread::spawn(move || {
+        let mut known = Vec::new();
+        while let Ok(Some(message)) = agent.try_receive() {
+            let id = message["id"].as_str().unwrap_or_default().to_owned();
+            let answer = |more: Value| {
+                let mut answer =
+                    json!({ "id": id, "resp": "success", "retcode": 0, "message": "Accepted" });
+                answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                format!("{answer}\n")
+            };
+            match message["method"].as_str() {
+                Some("async.bash") if known.contains(&id) => {
+                    agent.send(&answer(json!({ "message": "Known" })));
+                }
+                Some("async.bash") => {
+                    known.push(id.clone());
+                    agent.send(&answer(json!({})));
+                    // The test may have ended.
+                    let _ = sender.send(id.clone());
+                    if allowed.recv().is_err() {
+                        return;
+                    }
+                    agent.send(&answer(json!({
+                        "method": "async.result", "message": "Normal termination", "data": "",
+                        "started": "2026-01-31T09:30:00Z"
+                    })));
+                }
+                Some("async.status") => {
+                    agent.send(&answer(json!({ "data": { "state": "running" } })));
+                }
+                _ => agent.send(&answer(json!({}))),
+            }
+        }
+    });
+    received
+}
+
+#[test]
+fn a_run_goes_on_when_the_node_that_drives_it_is_killed() {
+    let Some(mut site) = Site::start(3) else { return };
+    let leader = wait_some("a leader", || site.leader());
+    // The hosts are at the others.
+    let others: Vec<usize> = (0..3).filter(|node| *node != leader).collect();
+    let hosts = [site.host(others[0]), site.host(others[1])];
+    let (gates, played): (Vec<_>, Vec<_>) = hosts
+        .iter()
+        .zip(&others)
+        .map(|(host, node)| {
+            let (gate, allowed) = channel();
+            (gate, play(site.nodes[*node].channel(host), allowed))
+        })
+        .unzip();
+    for host in &hosts {
+        wait_until("it is known", || connected(&site.nodes[leader], &host.id));
+    }
+    let body = json!({
+        "request": { "method": "async.bash", "cmd": "true" }, "concurrency": 1,
+        "hosts": hosts.iter().map(|host| host.id.as_str()).collect::<Vec<_>>()
+    });
+    let (status, run) = site.nodes[others[0]].post("/runs", &body);
+    assert_eq!(status, 201, "{run}");
+    let run = format!("/runs/{}", run["id"].as_str().unwrap());
+    let next = |place: usize| played[place].recv_timeout(DEADLINE).expect("a command in time");
+    let first = wait_some("the first command", || {
+        (0..2).find(|place| played[*place].try_recv().is_ok())
+    });
+    site.nodes[leader].kill();
+    let another = wait_some("another leader", || site.leader().filter(|next| *next != leader));
+    assert_ne!(another, leader);
+    gates[first].send(()).unwrap();
+    let second = 1 - first;
+    next(second);
+    gates[second].send(()).unwrap();
+    let node = &site.nodes[others[1]];
+    wait_until("the run ends", || node.get(&run).1["state"] == "ended");
+    let ended = node.get(&run).1;
+    assert_eq!(ended["equation"]["succeeded"], 2, "{ended}");
+    // Nobody was asked twice.
+    assert!(played.iter().all(|played| played.try_recv().is_err()));
+}
