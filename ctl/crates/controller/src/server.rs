@@ -3,8 +3,8 @@
 
 use crate::about::About;
 use crate::agents::{
-    self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, RedirectRule, Registry, Room, ServerSide,
-    Services, TlsFiles, TrustParts,
+    self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, RedirectRule, Registry, Room,
+    ServerSide, Services, TlsFiles, TrustParts,
 };
 use crate::api::{self, Clients, HttpsSource, Transport};
 use crate::audit::Work;

@@ -30,8 +30,7 @@ impl Site {
     fn add(&mut self, number: usize) {
         let name = format!("node-{number}");
         let url = self.bus.url();
-        let flags =
-            ["--database", self.database.url(), "--bus", &url, "--node-name", &name];
+        let flags = ["--database", self.database.url(), "--bus", &url, "--node-name", &name];
         self.nodes.push(Controller::start_own(&flags));
     }
 
@@ -80,8 +79,7 @@ fn a_host_joins_by_one_node_and_is_asked_by_another_one() {
     assert!(list["hosts"][0]["connected_at"].is_string(), "{list}");
     for node in &site.nodes {
         std::thread::scope(|scope| {
-            let asking =
-                scope.spawn(|| node.ask(&host.id, r#"{"method":"getinfo.os","wait":30}"#));
+            let asking = scope.spawn(|| node.ask(&host.id, r#"{"method":"getinfo.os","wait":30}"#));
             answer(&mut agent, "getinfo.os", &json!({ "name": "Debian" }));
             let (status, reply) = asking.join().unwrap();
             assert_eq!((status, &reply["data"]["name"]), (200, &json!("Debian")), "{reply}");
@@ -209,9 +207,8 @@ fn a_run_goes_on_when_the_node_that_drives_it_is_killed() {
     assert_eq!(status, 201, "{run}");
     let run = format!("/runs/{}", run["id"].as_str().unwrap());
     let next = |place: usize| played[place].recv_timeout(DEADLINE).expect("a command in time");
-    let first = wait_some("the first command", || {
-        (0..2).find(|place| played[*place].try_recv().is_ok())
-    });
+    let first =
+        wait_some("the first command", || (0..2).find(|place| played[*place].try_recv().is_ok()));
     site.nodes[leader].kill();
     let another = wait_some("another leader", || site.leader().filter(|next| *next != leader));
     assert_ne!(another, leader);

@@ -28,10 +28,10 @@ mod rotation;
 mod service;
 mod standing;
 
-pub(crate) use ca::{CaTexts, read_texts, write_texts};
 pub(crate) use ca::{
     Ca, CaSettings, GivenServer, Issuance, RootKey, ServerChain, seconds, server_names,
 };
+pub(crate) use ca::{CaTexts, read_texts, write_texts};
 #[cfg(feature = "fuzzing")]
 pub(crate) use csr::fuzzing;
 pub(crate) use leaf::Leaf;

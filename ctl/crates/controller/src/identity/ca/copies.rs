@@ -48,13 +48,13 @@ pub(crate) fn write(dir: &Path, texts: &CaTexts) -> Result<(), Error> {
     files::create_dir(dir)?;
     let own = read(dir)?;
     if own.get(FIRST).is_some_and(|own| texts.get(FIRST) != Some(own)) {
-        let why = "another CA than the site's, which is in the database; move it away, and this node \
+        let why =
+            "another CA than the site's, which is in the database; move it away, and this node \
                    takes the site's"
-            .to_owned();
+                .to_owned();
         return Err(Error::Content { path: dir.to_owned(), why });
     }
-    let (last, others): (Vec<_>, Vec<_>) =
-        texts.iter().partition(|(path, _)| *path == state::FILE);
+    let (last, others): (Vec<_>, Vec<_>) = texts.iter().partition(|(path, _)| *path == state::FILE);
     for (path, text) in others.into_iter().chain(last) {
         let Some(place) = place(path) else {
             let why = format!("the database has a file that this version does not know: {path}");

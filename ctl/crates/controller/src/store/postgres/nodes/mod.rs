@@ -156,9 +156,8 @@ impl Nodes for PostgresStore {
     async fn ca_files(&self) -> Result<Option<CaFiles>, StoreError> {
         let read = "SELECT version, texts FROM ca";
         query!(self, "the CA's files", |sql| async {
-            let files = |row: &Row| {
-                Ok(CaFiles { version: row.try_get(0)?, texts: row.try_get(1)? })
-            };
+            let files =
+                |row: &Row| Ok(CaFiles { version: row.try_get(0)?, texts: row.try_get(1)? });
             sql.first(read, params![], files).await
         })
     }
@@ -217,10 +216,7 @@ impl Nodes for PostgresStore {
     }
 }
 
-async fn put_ca_files(
-    transaction: &mut Transaction,
-    files: &CaFiles,
-) -> Result<bool, ChangeError> {
+async fn put_ca_files(transaction: &mut Transaction, files: &CaFiles) -> Result<bool, ChangeError> {
     let CaFiles { version, texts } = files;
     let put = "INSERT INTO ca (single, version, texts) SELECT 1, $1, $2 \
                WHERE $1 = 1 OR EXISTS (SELECT 1 FROM ca) \
