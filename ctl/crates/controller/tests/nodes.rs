@@ -36,7 +36,7 @@ impl Site {
 
     /// Lets a host join by one node.
     fn host(&self, by: usize) -> Host {
-        let (_, token) = self.nodes[by].join_token(&json!({ "uses": 10 }));
+        let (_, token) = self.nodes[by].join_token(&json!({ "max_uses": 10 }));
         self.nodes[by].enroll(&token)
     }
 

@@ -218,10 +218,10 @@ impl Nodes for PostgresStore {
 
 async fn put_ca_files(transaction: &mut Transaction, files: &CaFiles) -> Result<bool, ChangeError> {
     let CaFiles { version, texts } = files;
-    let put = "INSERT INTO ca (single, version, texts) SELECT 1, $1, $2 \
-               WHERE $1 = 1 OR EXISTS (SELECT 1 FROM ca) \
-               ON CONFLICT (single) DO UPDATE SET version = $1, texts = $2 \
-               WHERE ca.version = $1 - 1";
+    let put = "INSERT INTO ca (single, version, texts) SELECT 1, $1::bigint, $2::text \
+               WHERE $1::bigint = 1 OR EXISTS (SELECT 1 FROM ca) \
+               ON CONFLICT (single) DO UPDATE SET version = excluded.version, texts = excluded.texts \
+               WHERE ca.version = excluded.version - 1";
     let put = transaction.sql.run(put, params![version, texts]).await? > 0;
     if put {
         transaction.effects.ca = Some(*version);
