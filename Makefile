@@ -83,14 +83,13 @@ test-deps:
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v nats-server >/dev/null; then tests/tools/nats target/tools; fi
 
 # Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
-# binary, and fails at the end if one failed.
+# binary, and fails at the end if one failed (tests/suite).
 test: test-deps
 	$(CARGO) build --locked --workspace --all-targets
 	@if [ "$$(id -u)" = 0 ]; then \
-	    $(CARGO) test --locked --workspace --all-features --no-fail-fast; \
+	    CARGO='$(CARGO)' tests/suite; \
 	else \
-	    set -o pipefail; \
-	    $(CARGO) test --locked --workspace --all-features --no-fail-fast -- --show-output 2>&1 | tee target/test.log; \
+	    CARGO='$(CARGO)' tests/suite --show-output; \
 	    status=$$?; \
 	    echo "skipped, since they need root: $$(grep -c SKIPPED target/test.log)"; \
 	    grep SKIPPED target/test.log; \

@@ -273,12 +273,17 @@ fn files_that_are_not_plugins_are_faults() {
 fn a_process_that_a_call_leaves_behind_is_a_fault_and_is_killed() {
     let folder = Folder::new();
     // The test for memory repeats the call.
-    let once = |call: &str| format!("static int n; if (!n++) {{ {call} }} SAY(\"1\");");
-    let stray = "printf(\"stray %d\\n\", getpid()); fflush(stdout); for (;;) pause();";
+    let once = |call: &str| {
+        format!("static int n; if (!n++) {{ int said[2]; char c; pipe(said); {call} }} SAY(\"1\");")
+    };
+    // The call goes on when its stray process has said who it is.
+    let stray = "printf(\"stray %d\\n\", getpid()); fflush(stdout); write(said[1], \"\", 1); \
+                 for (;;) pause();";
+    let waits = "read(said[0], &c, 1);";
     let daemon = format!("if (!fork()) {{ setsid(); if (fork()) _exit(0); {stray} }}");
     for (name, call) in [
-        ("daemon", format!("{daemon} while (wait(0) > 0); usleep(50000);")),
-        ("child", format!("if (!fork()) {{ {stray} }} usleep(50000);")),
+        ("daemon", format!("{daemon} while (wait(0) > 0); {waits}")),
+        ("child", format!("if (!fork()) {{ {stray} }} {waits}")),
         ("zombie", "if (!fork()) _exit(0);".to_owned()),
     ] {
         let more = "#include <sys/wait.h>";
@@ -288,7 +293,8 @@ fn a_process_that_a_call_leaves_behind_is_a_fault_and_is_killed() {
         let stray = text.split("stray ").nth(1).and_then(|rest| rest.split_whitespace().next());
         assert_eq!(stray.is_some(), name != "zombie", "{text}");
         if let Some(pid) = stray {
-            assert!(!test_support::alive(pid.parse().unwrap()), "{name}: {text}");
+            let pid = pid.parse().unwrap();
+            test_support::wait_until(&format!("{name}'s end"), || !test_support::alive(pid));
         }
     }
 }

@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::net::TcpListener;
 use support::{TOKEN, controller, controller_of, run};
 
 #[test]
@@ -101,14 +100,14 @@ fn exec_exits_with_255_without_an_exit_status_of_the_command() {
 
 #[test]
 fn an_unreachable_controller_exits_with_3_and_one_beyond_loopback_is_a_usage_error() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, exit, wanted) in [
-        (format!("http://{free}"), 3, "controller http://127.0.0.1"),
-        ("http://192.0.2.1:7480".to_owned(), 2, "plain HTTP would expose the token"),
-        ("ftp://127.0.0.1".to_owned(), 2, "http://"),
-        ("https://c.example/api".to_owned(), 2, "https://HOST:PORT"),
+        // A port that no test listens on.
+        ("http://127.0.0.1:1", 3, "controller http://127.0.0.1"),
+        ("http://192.0.2.1:7480", 2, "plain HTTP would expose the token"),
+        ("ftp://127.0.0.1", 2, "http://"),
+        ("https://c.example/api", 2, "https://HOST:PORT"),
     ] {
-        let (status, out, err) = run(&url, &["hosts"], "");
+        let (status, out, err) = run(url, &["hosts"], "");
         assert!(status == exit && out.is_empty() && err.contains(wanted), "{err}");
         assert!(!err.contains(TOKEN));
     }

@@ -29,13 +29,13 @@ trap 'exit 130' INT TERM
 
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# await WHAT COMMAND…: waits until the command succeeds, at most 10 s.
+# await WHAT COMMAND…: waits until the command succeeds, at most 60 s.
 await() {
-    local what=$1 end=$((SECONDS + 10))
+    local what=$1 end=$((SECONDS + 60))
     shift
     until "$@" >/dev/null 2>&1; do
         if [ "$SECONDS" -ge "$end" ]; then
-            echo "${red}not within 10 s: $what${plain}"
+            echo "${red}not within 60 s: $what${plain}"
             wrong=$((wrong + 1))
             exit 1
         fi
@@ -126,6 +126,7 @@ first=$(port "$here/first.ready" listen)
 echo "agents at 127.0.0.1:$first"
 
 say "3. The host joins by the line that the controller has printed; the key never leaves the host"
+await "the line that a host joins by" grep -q 'next: BasicAgent enroll' "$here/second.log"
 join=$(sed -n 's/.*next: \(BasicAgent enroll .*\)/\1/p' "$here/second.log")
 printf '\n%s$ %s%s\n' "$dim" "$join" "$plain"
 if PATH=$bin:$PATH bash -c "$join" 2>&1; then echo "${green}ok${plain}"; else wrong=$((wrong + 1)); fi
@@ -166,7 +167,7 @@ ask 0 "verdict: fit" "$ctl" check "$here/plugins/libgetinfo_processes.so"
 
 say "7. Tasks (async.bash): a task survives kill -9 of the agent"
 task=("${remote[@]}" task)
-ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
+ask 0 "backup-1" "${task[@]}" submit --id backup-1 -- "echo begun >>$here/starts; sleep 10; echo finished under process \$PPID"
 await "the task runs" test -s "$here/starts"
 agent=$(agent_pid)
 printf '\n%s$ kill -9 %s   # the agent; its launcher restarts it%s\n' "$dim" "$agent" "$plain"
@@ -175,9 +176,9 @@ another() { [ -n "$(agent_pid)" ] && [ "$(agent_pid)" != "$agent" ]; }
 await "the restarted agent runs" another
 await "the agent is connected again" "${remote[@]}" -c getinfo.kernel
 ask 0 "running" "${task[@]}" status backup-1
-ask 0 "finished" "${task[@]}" result backup-1 --wait 20
+ask 0 "finished" "${task[@]}" result backup-1 --wait 60
 ask 0 "1" grep -c begun "$here/starts"
-ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 6; echo finished under process \$PPID"
+ask 0 "Known" "${task[@]}" submit --id backup-1 --json -- "echo begun >>$here/starts; sleep 10; echo finished under process \$PPID"
 
 say "8. Schedules (cron.*): expressions in words, and a job that runs every second"
 for schedule in "0 0 * * * *" "*/10 * * * * *" "0 0 8-10 * * *" "0 0/30 8-10 * * *" "0 0 9-17 * * MON-FRI" "0 0 0 25 12 ?" \

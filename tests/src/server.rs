@@ -89,6 +89,24 @@ impl Server {
         channel
     }
 
+    /// Accepts the next agent as [`Server::channel`] does, after connections that ended before their
+    /// channel was open: an agent that was killed may have left one.
+    pub async fn channel_of_survivor(&self) -> Channel {
+        loop {
+            let mut stream = self.connection().await;
+            if try_line(&mut stream).await.is_none() {
+                continue;
+            }
+            if stream.write_all(b"{\"method\":\"accept\"}\n").await.is_err() {
+                continue;
+            }
+            if let Ok(mut channel) = self.tls(stream).await {
+                channel.send_text("{\"method\":\"accept\"}\n").await;
+                return channel;
+            }
+        }
+    }
+
     /// Performs the TLS handshake on a connection with another configuration.
     ///
     /// # Errors
@@ -125,12 +143,17 @@ pub async fn connected() -> (Server, Agent, Channel) {
 
 /// Reads one line of JSON, byte by byte so that nothing after it is consumed.
 async fn read_line(stream: &mut TcpStream) -> Value {
+    try_line(stream).await.expect("read")
+}
+
+/// Reads one line of JSON; `None` when the connection ends first.
+async fn try_line(stream: &mut TcpStream) -> Option<Value> {
     let mut line = Vec::new();
     while line.last() != Some(&b'\n') {
-        let byte = timeout(DEADLINE, stream.read_u8()).await.expect("a line").expect("read");
+        let byte = timeout(DEADLINE, stream.read_u8()).await.expect("a line").ok()?;
         line.push(byte);
     }
-    serde_json::from_slice(&line).expect("JSON")
+    Some(serde_json::from_slice(&line).expect("JSON"))
 }
 
 impl Channel {

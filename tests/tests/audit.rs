@@ -40,7 +40,8 @@ async fn each_request_has_a_line_without_secrets() {
         channel.next().await.unwrap();
     }
     // The agent closes the channel after the last message.
-    eventually("each request has its line", || lines(&file).len() >= 10).await;
+    let whole = || std::fs::read_to_string(&file).unwrap_or_default().matches('\n').count();
+    eventually("each request has its line", || whole() >= 10).await;
     let found = lines(&file);
     let methods: Vec<&str> =
         found.iter().map(|line| line["method"].as_str().unwrap_or("-")).collect();
@@ -194,6 +195,7 @@ async fn a_full_disk_delays_no_request_and_lost_lines_are_counted() {
     settled(&mut channel).await;
     let kept = lines(&seen("audit.log")).len();
     assert!((10..40).contains(&kept), "{kept}");
+    agent.logged("lines are lost until this is fixed").await;
     assert_eq!(agent.log().matches("lines are lost until this is fixed").count(), 1);
     std::fs::rename(seen("audit.log"), seen("old")).unwrap();
     std::fs::remove_file(seen("old")).unwrap();

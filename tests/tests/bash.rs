@@ -6,8 +6,8 @@
 )]
 
 use e2e::{
-    Agent, AgentConfig, Pki, Server, connected, eventually, in_mount_namespace, needs_root,
-    processes_with,
+    Agent, AgentConfig, Pki, Server, connected, eventually, eventually_some, in_mount_namespace,
+    needs_root, processes_with,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -165,14 +165,20 @@ async fn a_time_out_leaves_no_process_behind() {
         "sleep MARK & kill -STOP $!; kill -STOP $$; sleep MARK",
         "nohup setsid sleep MARK >/dev/null 2>&1 & disown; while :; do :; done # MARK",
     ];
+    let marker = |number: usize| format!("{}{number}", 70_000 + agent.pid());
+    // All at once, so that there is time for each to begin.
     for (number, cmd) in table.iter().enumerate() {
-        let marker = format!("{}{number}", 70_000 + agent.pid());
-        let answer = channel
-            .bash(&format!("echo begun; {}", cmd.replace("MARK", &marker)), json!({"timeout": 1}))
-            .await;
+        let cmd = format!("echo begun; {}", cmd.replace("MARK", &marker(number)));
+        let id = number.to_string();
+        channel.send(&json!({"id": id, "method": "sync.bash", "cmd": cmd, "timeout": 5})).await;
+    }
+    for _ in table {
+        let answer = channel.next().await.unwrap();
+        let number: usize = answer["id"].as_str().unwrap().parse().unwrap();
+        let cmd = table[number];
         assert_eq!(answer["retcode"], 3031, "{cmd}: {answer}");
         assert_eq!(data(&answer), "begun\n", "{cmd}");
-        assert_eq!(processes_with(&marker), [], "{cmd}");
+        assert_eq!(processes_with(&marker(number)), [], "{cmd}");
     }
 }
 
@@ -184,8 +190,10 @@ async fn a_background_child_that_holds_the_output_does_not_delay_the_reply() {
         channel.bash(&format!("sleep {marker} & echo started"), json!({"timeout": 100})).await;
     assert_eq!((data(&answer), &answer["retcode"]), ("started\n", &json!(0)));
     // The child lives on, as under ssh, so this test kills it.
-    let left = processes_with(&format!("sleep {marker}"));
-    assert_eq!(left.len(), 1, "{left:?}");
+    let left = eventually_some("the child lives on", || {
+        Some(processes_with(&format!("sleep {marker}"))).filter(|left| left.len() == 1)
+    })
+    .await;
     assert_eq!(channel.bash(&format!("kill {}", left[0].pid), json!({})).await["retcode"], 0);
     eventually("the child ends", || processes_with(&format!("sleep {marker}")).is_empty()).await;
 }
@@ -244,13 +252,21 @@ async fn limits_are_enforced_or_the_command_is_rejected() {
     // The shell takes the memory, so the kernel kills the shell.
     assert_eq!((&answer["retcode"], &answer["signal"]), (&json!(3032), &json!(9)), "{answer}");
     assert!(answer["message"].as_str().unwrap().contains("memory limit"), "{answer}");
-    let answer = channel
-        .bash(
-            "for i in {1..30}; do sleep 5 & done; echo never",
-            json!({"limits": {"pids": 8}, "timeout": 1}),
-        )
-        .await;
-    assert!(answer.to_string().contains("Resource temporarily unavailable"), "{answer}");
+    // The shell tries again for longer than anybody wants to wait: canceled once it has said why.
+    let crowd = json!({"id": "crowd", "method": "sync.bash", "limits": {"pids": 8}, "stream": true,
+        "cmd": "for i in {1..30}; do sleep 600 & done; echo never"});
+    channel.send(&crowd).await;
+    let mut said = String::new();
+    while !said.contains("Resource temporarily unavailable") {
+        let message = channel.next().await.unwrap();
+        assert_eq!(message["resp"], "output", "{said}{message}");
+        said.push_str(data(&message));
+    }
+    channel.send(&json!({"id": "c", "method": "sync.cancel", "target": "crowd"})).await;
+    let mut replies = 0;
+    while replies < 2 {
+        replies += usize::from(channel.next().await.unwrap()["resp"] != "output");
+    }
     assert_eq!(data(&channel.bash("echo fine", fields).await), "fine\n");
     for (limits, word) in [
         (json!({"memory": 5}), "limits.memory"),

@@ -342,11 +342,13 @@ async fn memory_of_finished_work_is_released() {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
     for round in 0..2 {
+        // The most of several looks: a look that comes late finds the memory released.
+        let mut busy = 0;
         for _ in 0..5 {
             channel.bash("true", json!({})).await;
             channel.ask(&json!({"id": "1", "method": "agent.info"})).await;
+            busy = resident().max(busy);
         }
-        let busy = resident();
         eventually(&format!("round {round}: less than {busy} kB"), || resident() < busy * 3 / 4)
             .await;
         still_answers(&mut channel).await;

@@ -55,9 +55,12 @@ fn a_run_adds_up_when_the_database_and_the_controller_are_killed() {
     wait_until("the first hosts have started", || started() >= 1);
     server.kill();
     server.start_again();
-    wait_until("more hosts have started", || started() >= 3);
+    let until_started = |hosts: usize| {
+        wait_some_within(PATIENCE, "more hosts have started", || (started() >= hosts).then_some(()))
+    };
+    until_started(3);
     controller.kill();
-    wait_until("even more hosts have started", || started() >= 4);
+    until_started(4);
     // The other way around.
     server.kill();
     server.start_again();

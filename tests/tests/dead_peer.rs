@@ -7,8 +7,11 @@ use e2e::{
 use serde_json::json;
 use std::time::Duration;
 
-/// PROTOCOL.md §3: the loss is noticed within 30 s; two more seconds for a slow machine.
-const NOTICED: Duration = Duration::from_secs(32);
+/// PROTOCOL.md §3: the loss is noticed within 30 s.
+const NOTICED: Duration = Duration::from_secs(30);
+
+/// The same on a busy machine, until the line is in the log.
+const LOGGED: Duration = Duration::from_secs(40);
 
 #[tokio::test]
 async fn a_server_that_vanished_without_a_fin_is_noticed_and_reconnected() {
@@ -24,8 +27,7 @@ async fn a_server_that_vanished_without_a_fin_is_noticed_and_reconnected() {
     let mut channel = server.channel().await;
     assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
     network.swallow_packets();
-    eventually_within(NOTICED, "the loss is noticed", || agent.log().contains("channel lost"))
-        .await;
+    eventually_within(LOGGED, "the loss is noticed", || agent.log().contains("channel lost")).await;
     network.deliver_packets();
     let mut channel = server.channel().await;
     assert_eq!(channel.ask(&json!({"id": "1", "method": "agent.ping"})).await["resp"], "success");
@@ -57,7 +59,7 @@ async fn a_server_that_does_not_read_for_a_while_but_acknowledges_probes_is_aliv
     let config = AgentConfig::new(server.address());
     let (agent, mut channel) = with_a_closed_window(config, &server, &pki).await;
     // Longer than a server that vanished may go unnoticed.
-    tokio::time::sleep(NOTICED + Duration::from_secs(8)).await;
+    tokio::time::sleep(NOTICED + Duration::from_secs(10)).await;
     assert!(!agent.log().contains("channel lost"), "{}", agent.log());
     let mut received = 0;
     let reply = loop {
@@ -82,6 +84,5 @@ async fn a_server_that_vanishes_while_it_does_not_read_is_noticed() {
     config.wrapper = network.wrapper();
     let (agent, _channel) = with_a_closed_window(config, &server, &pki).await;
     network.swallow_packets();
-    eventually_within(NOTICED, "the loss is noticed", || agent.log().contains("channel lost"))
-        .await;
+    eventually_within(LOGGED, "the loss is noticed", || agent.log().contains("channel lost")).await;
 }

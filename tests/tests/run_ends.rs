@@ -20,8 +20,8 @@ use test_support::{needs_root, run};
 /// Longer than `not_after`.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long hosts without room are waited for.
-const NOT_AFTER: Duration = Duration::from_secs(15);
+/// How long hosts without room are waited for: longer than six agents take to come back.
+const NOT_AFTER: Duration = Duration::from_secs(30);
 
 const HOSTS: [&str; 9] =
     ["banned", "disk", "fine", "policy", "quarantined", "relabeled", "removed", "renamed", "store"];
@@ -94,7 +94,6 @@ fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
     fill_disk(&controller, &mut hosts[place("disk")]);
 
     // All of them are in the plan; then some are away when their turn comes.
-    let not_after = later(NOT_AFTER);
     let away = ["banned", "policy", "quarantined", "relabeled", "removed", "renamed"];
     for name in away {
         hosts[place(name)].stop();
@@ -102,7 +101,7 @@ fn each_host_to_which_something_happens_has_an_end_and_a_sentence() {
     }
     let body = json!({
         "request": { "method": "async.bash", "cmd": "hostname" }, "selector": "role=web",
-        "stop_after": "none", "ramp": false, "not_after": not_after,
+        "stop_after": "none", "ramp": false, "not_after": later(NOT_AFTER),
     });
     let run = controller.call("POST", "/runs", Some(&body)).unwrap();
     assert_eq!(run["equation"]["total"], HOSTS.len(), "{run}");

@@ -6,6 +6,7 @@ use e2e::{Agent, AgentConfig, Local, Pki, binary, connected, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 fn status(agent: &Agent, args: &[&str]) -> (i32, String, String) {
     let mut ctl = Command::new(binary("BasicAgentCtl"));
@@ -25,9 +26,12 @@ fn document(agent: &Agent) -> (i32, Value) {
 async fn a_connected_agent_is_well_and_says_where_it_is_connected_and_what_is_due() {
     let (server, mut agent, channel) = connected().await;
     let mut local = Local::connect(&agent).await;
-    for (name, schedule) in [("late", "0 0 0 1 1 *"), ("soon", "0 * * * * *")] {
+    // In some hours, so that neither is due during the test.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 3600;
+    for (name, hours) in [("late", 12), ("soon", 6)] {
+        let schedule = format!("0 0 {} * * *", (now + hours) % 24);
         let set = json!({"id": name, "method": "cron.set", "name": name, "schedule": schedule,
-                         "cmd": "true"});
+                         "timezone": "UTC", "cmd": "true"});
         assert_eq!(local.ask(&set).await["resp"], "success");
     }
     let task = json!({"id": "t", "method": "async.bash", "cmd": "sleep 600"});

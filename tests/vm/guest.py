@@ -12,6 +12,14 @@ import time
 # The longest start of a guest, and the longest script unless the step says otherwise, in seconds.
 BOOT = 600
 SCRIPT = 120
+# A guest whose console is silent for so long before it is up hangs: at times a kernel does under qemu without KVM.
+SILENT = 150
+# The longest wait for a condition unless the step says otherwise, in seconds: a busy host makes a guest slow.
+PATIENCE = 240
+
+
+class Hangs(Exception):
+    """The guest's console is silent, and it is not up."""
 
 
 class Guest:
@@ -57,15 +65,26 @@ class Guest:
         os.unlink(self.disk)
 
     @property
+    def console(self):
+        return os.path.join(self.work, "console.log")
+
+    @property
     def events(self):
         """The file with what the guest wrote to /dev/hvc0, which no power cut takes back."""
         return os.path.join(self.work, "events")
 
     def start(self):
-        """Boots the guest; returns when it accepts scripts."""
-        began = time.monotonic()
-        self.launch()
-        self._until(b"READY\n", began + BOOT)
+        """Boots the guest, again if its kernel hangs; returns when it accepts scripts."""
+        while True:
+            began = time.monotonic()
+            self.launch()
+            try:
+                self._until(b"READY\n", began + BOOT, is_booting=True)
+                break
+            except Hangs:
+                print(f"        the guest hung while it booted, see {self.work}/hung.log; it boots again", flush=True)
+                self.cut_power()
+                shutil.copyfile(self.console, os.path.join(self.work, "hung.log"))
         self.boot_seconds = time.monotonic() - began
 
     def launch(self):
@@ -73,6 +92,8 @@ class Guest:
         path = os.path.join(self.work, "serial")
         if os.path.exists(path):
             os.unlink(path)
+        # Its time tells when the console said something last.
+        open(self.console, "wb").close()
         at = lambda name: os.path.join(self.image, name)
         drive = lambda file, more="": ["-drive", f"file={file},if=virtio,format=raw{more}"]
         log = open(os.path.join(self.work, "qemu.log"), "ab")
@@ -88,7 +109,7 @@ class Guest:
              # Modules that take the guest seconds to load and are of no use in it.
              "modprobe.blacklist=kvm_amd,kvm_intel,kvm,psmouse,floppy,parport_pc,pcspkr,powernow_k8,acpi_cpufreq,i2c_piix4,ata_piix,ata_generic",
              *drive(self.disk), *drive(self.product, ",readonly=on"),
-             "-serial", f"file:{self.work}/console.log",
+             "-serial", f"file:{self.console}",
              "-chardev", f"socket,id=scripts,path={path},server=on,wait=off",
              "-serial", "chardev:scripts",
              "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=events",
@@ -144,7 +165,7 @@ class Guest:
         seen = [unit["ActiveState"], unit["ExecMainStatus"], unit["NRestarts"]]
         return seen == ["failed", "2", "0"] or seen
 
-    def wait(self, condition, script, wait=60):
+    def wait(self, condition, script, wait=PATIENCE):
         """Runs a script once a second until `condition` of its output holds; returns the output."""
         end = time.monotonic() + wait
         while True:
@@ -165,9 +186,11 @@ class Guest:
         if time.monotonic() > end:
             raise TimeoutError(f"the guest does not answer, see {self.work}/console.log; got {self.buffer[-300:]!r}")
 
-    def _until(self, mark, end):
+    def _until(self, mark, end, is_booting=False):
         while mark not in self.buffer:
             self._alive(end)
+            if is_booting and time.time() - os.stat(self.console).st_mtime > SILENT:
+                raise Hangs
             self.serial.settimeout(1)
             try:
                 more = self.serial.recv(65536)

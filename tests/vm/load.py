@@ -1,4 +1,4 @@
-"""Runs in the guest: sends tasks to its agent until the power goes, load.py ROUND SEED.
+"""Runs in the guest: sends tasks to its agent until the power goes, load.py ROUND SEED MOST.
 
 What it sees goes to /dev/hvc0, a line an event, where no power cut takes it back. /root/again has the
 requests of the round before, which are repeated first, as a client does that got no answer.
@@ -20,14 +20,14 @@ START = 120
 
 
 def main():
-    number, seed = sys.argv[1:3]
+    number, seed, most = sys.argv[1:4]
     chance, agent = random.Random(seed), connect()
     say("begun", number)
     with open("/root/again") as requests:
         for line in requests:
             reply = ask(agent, json.loads(line))
             say("again", json.loads(line)["id"], str(reply["retcode"]), reply["message"])
-    for count in range(10000):
+    for count in range(int(most)):
         name = f"{number}.{count}"
         is_long = count % OTHERS == 0 and count < LONG * OTHERS
         seconds = 100000 if is_long else round(chance.random() * SHORT, 2)

@@ -32,9 +32,9 @@ def join_line(guest):
     return re.sub(r"--server \S+", "--server guest:7443", line)
 
 
-def online(guest, wait=60):
+def online(guest):
     """Waits until the host is online; returns its id, or nothing."""
-    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name 2>/dev/null", wait=wait).strip()
+    return guest.wait(lambda output: output.strip(), f"{CTL} hosts --online -o name 2>/dev/null").strip()
 
 
 def repository(packages, folder):

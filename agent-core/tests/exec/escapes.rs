@@ -113,7 +113,7 @@ async fn tally(trees: Trees, executor: &Executor, number: usize, runs: usize) ->
     let mut toll = Toll { forks: u64::MAX, ..Toll::default() };
     let mut begun = 0;
     while toll.in_place < runs {
-        assert!(begun < 3 * runs, "{name}: its trick is not in place");
+        assert!(begun < 20 * runs, "{name}: its trick is not in place");
         let several: Vec<_> = (begun..begun + at_once.min(runs - toll.in_place))
             .map(|run| {
                 let mark = format!("{}.{trees:?}.{number}.{run}", std::process::id());

@@ -75,7 +75,7 @@ async fn a_command_cannot_have_more_processes_than_its_limit() {
         let limits = Limits { pids: Some(5), ..NONE };
         let marker = Marker::new();
         let script = marker.script("for i in 1 2 3 4 5 6 7 8 9; do sleep MARK & done; echo never");
-        let timeout = Some(Duration::from_secs(2));
+        let timeout = Some(Duration::from_secs(5));
         let running = run(&executor, Spec { limits, timeout, ..spec(&script) });
         let mut most = 0;
         let watching = async {

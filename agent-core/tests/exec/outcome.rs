@@ -128,7 +128,7 @@ async fn a_background_child_that_holds_the_pipe_does_not_delay_the_outcome_and_l
         // Killing another command does not kill it: it is in no other command's tree.
         let killed = Spec { timeout: Some(Duration::from_millis(50)), ..spec("sleep 100") };
         assert_eq!(run(&executor, killed).await.unwrap().end, CommandEnd::TimedOut);
-        assert_eq!(marker.sleepers().len(), 1, "{trees:?}");
+        eventually("the child sleeps", || marker.sleepers().len() == 1).await;
         executor.shutdown().await;
         assert_eq!(marker.sleepers().len(), 1, "{trees:?}: shutdown leaves it alone too");
         marker.kill();

@@ -67,6 +67,8 @@ async fn a_supervisor_killed_with_kill_9_takes_its_command_with_it_and_leaves_no
         let task = host.begin(Spec { user, ..spec(&script) }).await;
         eventually("both sleep", || marker.sleepers().len() == 2).await;
         let begun = task.begun().await;
+        // What the supervisor has not read when it is killed is lost.
+        eventually("its output is stored", || host.files.totals(task.n).stdout.total == 6).await;
         PidFd::open(begun.pid).unwrap().signal(Signal::SIGKILL).unwrap();
         task.reaped().await;
         assert!(!host.files.is_held(task.n));

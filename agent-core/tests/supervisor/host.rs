@@ -213,6 +213,7 @@ impl Task<'_> {
     }
 }
 
-fn has_processes(leaf: &Path) -> bool {
+/// Returns whether a cgroup has processes: for a moment longer than /proc shows them.
+pub(crate) fn has_processes(leaf: &Path) -> bool {
     fs::read_to_string(leaf.join("cgroup.events")).is_ok_and(|text| text.contains("populated 1"))
 }

@@ -1,6 +1,6 @@
 //! The cgroups of tasks, and which of them are reused.
 
-use crate::host::{Host, hosts};
+use crate::host::{Host, has_processes, hosts};
 use crate::support::{Marker, eventually, needs_root, spec};
 use agent_core::exec::{CommandEnd, ExecSettings, Trees};
 
@@ -64,14 +64,15 @@ async fn a_leaf_with_a_background_process_is_reused_once_the_process_is_gone() {
     let (_, first) = host.run(spec(&marker.script("sleep MARK > /dev/null 2>&1 & exit 0"))).await;
     let (_, second) = host.run(spec("true")).await;
     assert_ne!(first.leaf, second.leaf);
-    assert_eq!(marker.sleepers().len(), 1, "the background process lives on");
+    eventually("the background process lives on", || marker.sleepers().len() == 1).await;
     let cancelled = host.begin(spec("sleep 1000")).await;
     cancelled.begun().await;
     cancelled.cancel();
     assert_eq!(cancelled.record().await.end.unwrap(), CommandEnd::Cancelled);
     assert_eq!(marker.sleepers().len(), 1, "cancelling another task does not kill it");
     marker.kill();
-    eventually("it is gone", || marker.sleepers().is_empty()).await;
+    let leaf = first.leaf.clone().unwrap();
+    eventually("it is gone", || !has_processes(&leaf)).await;
     let (_, third) = host.run(spec("true")).await;
     assert_eq!(third.leaf, first.leaf);
     host.executor.shutdown().await;

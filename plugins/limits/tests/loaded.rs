@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-use test_support::output;
+use test_support::{output, wait_until};
 
 /// Compares the `process` object with what prlimit prints of the same process.
 fn is_as_prlimit_says(answer: &Value, pid: u32) {
@@ -123,13 +123,14 @@ fn usage_is_close_to_the_kernels_own_figures() {
         ("aio_requests", "/proc/sys/fs/aio-nr", 0, 1000),
         ("entropy_bits", "/proc/sys/kernel/random/entropy_avail", 0, 256),
     ] {
-        let answer = call(&provider, "").unwrap();
-        match (answer["system"][field].as_u64(), number(path, at)) {
-            (Some(ours), Some(theirs)) => {
-                assert!(ours.abs_diff(theirs) <= tolerance, "{field}: {ours} {theirs}")
+        // The host's other processes go on between the two looks.
+        wait_until(&format!("{field} is close"), || {
+            let answer = call(&provider, "").unwrap();
+            match (answer["system"][field].as_u64(), number(path, at)) {
+                (Some(ours), Some(theirs)) => ours.abs_diff(theirs) <= tolerance,
+                (ours, theirs) => ours == theirs,
             }
-            (ours, theirs) => assert_eq!(ours, theirs, "{field}"),
-        }
+        });
     }
 }
 

@@ -188,10 +188,11 @@ mod tests {
         };
         let work = Arc::new(work);
         let again = work.clone();
-        assert_eq!(run(500, move |watch| work(watch)).unwrap(), (None, None, Some(6)));
+        // The deadline is not reached, also on a busy machine.
+        assert_eq!(run(20_000, move |watch| work(watch)).unwrap(), (None, None, Some(6)));
         assert!(is_stuck("/dead/share"));
         // Nothing waits for it again.
-        assert_eq!(run(500, move |watch| again(watch)).unwrap(), (None, None, Some(6)));
+        assert_eq!(run(20_000, move |watch| again(watch)).unwrap(), (None, None, Some(6)));
         release.send(()).unwrap();
         test_support::wait_until("the thread returns", || !is_stuck("/dead/share"));
     }

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use plugin_api::testing::{call, load};
 use serde_json::Value;
-use test_support::{Scratch, is_inside};
+use test_support::{Scratch, is_inside, wait_until};
 
 fn sockets(answer: &Value) -> &Vec<Value> {
     answer["sockets"].as_array().unwrap()
@@ -85,11 +85,17 @@ fn connections_and_their_queues_are_shown() {
     let port = listener.local_addr().unwrap().port();
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     // A connection not yet accepted is in the listener's queue.
-    let waiting = call(&provider, &format!("-l {port}")).unwrap();
-    assert_eq!(waiting["sockets"][0]["receive_queue_bytes"], 1);
+    wait_until("the connection is in the queue", || {
+        let waiting = call(&provider, &format!("-l {port}")).unwrap();
+        waiting["sockets"][0]["receive_queue_bytes"] == 1
+    });
     let (server, _) = listener.accept().unwrap();
     client.write_all(b"hello").unwrap();
-    let answer = call(&provider, &format!("-a -p tcp -l {port}")).unwrap();
+    let ask = || call(&provider, &format!("-a -p tcp -l {port}")).unwrap();
+    wait_until("the bytes have arrived", || {
+        sockets(&ask()).iter().any(|socket| socket["receive_queue_bytes"] == 5)
+    });
+    let answer = ask();
     let connected: Vec<&Value> =
         sockets(&answer).iter().filter(|socket| socket["state"] == "established").collect();
     assert_eq!(connected.len(), 1);

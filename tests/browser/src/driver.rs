@@ -21,6 +21,10 @@ pub const ESCAPE: &str = "\u{e00c}";
 /// The key for the next field.
 pub const TAB: &str = "\u{e004}";
 
+/// The longest that a script or the load of a page may take, in milliseconds: a busy machine needs
+/// far longer than the usual time for axe-core.
+const PATIENCE: u32 = 300_000;
+
 /// The most pixels of a picture's height.
 const MAX_HEIGHT: u32 = 3000;
 
@@ -59,6 +63,7 @@ impl Browser {
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": {"browser": "ALL"},
+            "timeouts": {"script": PATIENCE, "pageLoad": PATIENCE},
             "goog:chromeOptions": {"args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
                 "--hide-scrollbars", "--window-size=1440,1000", profile,

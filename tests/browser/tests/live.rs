@@ -4,7 +4,11 @@ use browser::{Console, browser};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use test_support::wait_until;
+use std::time::Duration;
+use test_support::{wait_some_within, wait_until};
+
+/// Longer than a page waits before it asks for its stream again: up to 38 s.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Opens a stream as a program of `ann`; returns it if there is room.
 fn stream(console: &Console, secret: &str) -> Option<TcpStream> {
@@ -44,8 +48,9 @@ fn a_page_without_room_for_its_stream_says_so_and_goes_on_by_itself() {
     browser.messages();
     browser.check();
     drop(open);
-    wait_until("the page follows again", || {
-        browser.run("return document.getElementById('lost') === null") == true
+    wait_some_within(PATIENCE, "the page follows again", || {
+        let follows = browser.run("return document.getElementById('lost') === null");
+        (follows == true).then_some(())
     });
     // From then on it shows what is new.
     let (_, agent) = console.agent();

@@ -6,7 +6,7 @@
 use browser::{Browser, Console, browser};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use test_support::wait_until;
+use test_support::{Scratch, wait_until};
 
 /// Makes the page's clock run a thousand times as fast, so that it looks again as soon as it may,
 /// and counts its looks and streams.
@@ -136,8 +136,10 @@ fn a_page_that_is_left_open_holds_one_stream_and_no_growing_memory() {
         }
         browser.wait_for_text(&format!("beat={beats}"));
     });
-    let gate = format!("/tmp/browser-open-{}", std::process::id());
-    let command = format!("seq 30000; until [ -e {gate} ]; do sleep 0.1; done; echo the end");
+    let scratch = Scratch::new("gate");
+    let gate = scratch.file("open");
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", gate.display());
+    let command = format!("seq 30000; {wait}; echo the end");
     let request = json!({"method": "async.bash", "cmd": command, "max_output": 1 << 20});
     let run =
         console.api("POST", "runs", Some(&json!({"request": request, "hosts": [host, other]})));
@@ -155,7 +157,9 @@ fn a_page_that_is_left_open_holds_one_stream_and_no_growing_memory() {
     assert!(pieces.as_u64().expect("a number") <= 1000, "{pieces}");
     std::fs::write(&gate, "").expect("a file");
     browser.wait_for_text("the end");
-    std::fs::remove_file(&gate).expect("our own file");
+    wait_until("the run's end", || {
+        console.api("GET", run.trim_start_matches('/'), None)["state"] == "ended"
+    });
 }
 
 #[test]

@@ -2,6 +2,11 @@
 //! controller was killed while its page is open.
 
 use browser::{Console, PASSWORD, browser};
+use std::time::Duration;
+use test_support::{Scratch, wait_some_within};
+
+/// Longer than an agent waits before it looks for its controller again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
@@ -11,10 +16,12 @@ fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
     console.log_in(&browser);
     browser.go(&console.url("/runs/new"));
     browser.check();
-    let gate = format!("/tmp/browser-run-{}", std::process::id());
+    let scratch = Scratch::new("gate");
+    let gate = scratch.file("open");
     let command = format!(
         "printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'; \
-         until [ -e {gate} ]; do sleep 0.1; done; echo the end"
+         until [ -e {} ]; do sleep 0.1; done; echo the end",
+        gate.display()
     );
     browser.fill("[name=command]", &command);
     browser.fill("[name=l]", &format!("host={host}"));
@@ -31,10 +38,13 @@ fn a_run_is_composed_confirmed_and_followed_while_the_controller_is_killed() {
     console.kill();
     browser.wait_for_text("The controller does not answer");
     console.restart();
+    wait_some_within(PATIENCE, "the host is back", || {
+        let found = console.api("GET", &format!("hosts/{host}"), None);
+        (found["connected"] == true).then_some(())
+    });
     std::fs::write(&gate, "").expect("a file");
     browser.wait_for_text("1 of 1 host done");
     browser.wait_for_text("the end");
-    std::fs::remove_file(&gate).expect("our own file");
     assert!(browser.text("main").contains("<script>alert(1)</script>"));
     // That the controller did not answer is in the browser's console.
     browser.messages();
@@ -50,8 +60,10 @@ fn a_run_page_is_reloaded_its_window_closed_and_opened_again_by_its_address() {
     let console = Console::start();
     let (host, _agent) = console.agent();
     console.log_in(&first);
-    let gate = format!("/tmp/browser-again-{}", std::process::id());
-    let command = format!("echo the beginning; until [ -e {gate} ]; do sleep 0.1; done; echo end");
+    let scratch = Scratch::new("gate");
+    let gate = scratch.file("open");
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", gate.display());
+    let command = format!("echo the beginning; {wait}; echo end");
     let request = serde_json::json!({"method": "async.bash", "cmd": command});
     let run = serde_json::json!({"request": request, "hosts": [host]});
     let run = console.api("POST", "runs", Some(&run));
@@ -77,7 +89,6 @@ fn a_run_page_is_reloaded_its_window_closed_and_opened_again_by_its_address() {
     second.wait_for_text("0 of 1 host done");
     std::fs::write(&gate, "").expect("a file");
     second.wait_for_text("1 of 1 host done");
-    std::fs::remove_file(&gate).expect("our own file");
     second.wait_for_text("the beginning\nend");
     second.check();
 }

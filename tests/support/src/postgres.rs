@@ -126,8 +126,7 @@ impl PostgresServer {
     fn launch(bin: PathBuf, primary: &str, settings: &[&str]) -> Self {
         // Of a supervisor that outlives the test, so it is not a `Scratch`.
         let dir = Scratch::new("postgres").keep();
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-        let port = port.expect("a free port").port();
+        let port = free_port();
         #[expect(clippy::disallowed_methods, reason = "a test runs its own server")]
         let mut supervisor = Command::new("sh")
             .args(["-c", SUPERVISOR, "postgres"])
@@ -277,6 +276,22 @@ impl Drop for PostgresDatabase<'_> {
         // A test that fails may have left connections, or no server.
         if !std::thread::panicking() && self.server.process().is_some_and(crate::alive) {
             self.server.client("dropdb", &["--force", "--if-exists", &self.name]);
+        }
+    }
+}
+
+/// Returns a port for a server that begins to listen later, and again after it was killed: below
+/// those that the kernel gives to whoever asks for any port meanwhile (ip(7)).
+fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Apart from those of test processes beside this one.
+        let number = std::process::id() % COUNT * 16 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(FIRST + number % COUNT).expect("below 65,536");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }

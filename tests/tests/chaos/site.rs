@@ -47,12 +47,16 @@ impl Site {
     /// Lets the agent's host join by the controller's join token.
     #[expect(clippy::disallowed_methods, reason = "a test starts the real binary")]
     fn join(&self) {
-        let text = std::fs::read_to_string(self.scratch.file("controller.log")).expect("a log");
-        let pin = text.split("--ca ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        // The log may come later than the ready file.
+        let pin = wait_some("the join line in the log", || {
+            let text = std::fs::read_to_string(self.scratch.file("controller.log")).ok()?;
+            let (pin, _) = text.split_once("--ca ")?.1.split_once(' ')?;
+            Some(pin.to_owned())
+        });
         let token = std::fs::read_to_string(self.scratch.file("dev/join-token")).expect("a token");
         let (listen, _) = self.ports.expect("the controller has been started");
         let joined = Command::new(binary("BasicAgent"))
-            .args(["enroll", "--host-id", HOST, "--ca", pin.expect("the join line is logged")])
+            .args(["enroll", "--host-id", HOST, "--ca", &pin])
             .args(["--server", &listen.to_string(), "--token", token.trim()])
             .arg("--config")
             .arg(self.scratch.file("dev/agent.toml"))

@@ -31,10 +31,21 @@ async fn list(channel: &mut Channel) -> Vec<Value> {
 }
 
 async fn history(channel: &mut Channel, name: &str) -> Vec<Value> {
-    let answer =
-        ask(channel, json!({"id": "history", "method": "cron.history", "name": name})).await;
+    let request = json!({"id": "history", "method": "cron.history", "name": name, "limit": 1000});
+    let answer = ask(channel, request).await;
     assert_eq!(answer["resp"], "success", "{answer}");
     answer["data"].as_array().unwrap().clone()
+}
+
+/// Checks that each run of a job has a due time of its own and wrote at most one line. When it wrote
+/// proves nothing: on a busy machine, two runs may come to that in the same second.
+async fn ran_once_each(channel: &mut Channel, name: &str, path: &Path) {
+    // Read first: another run may start meanwhile.
+    let written = lines(path).len();
+    let runs = history(channel, name).await;
+    let due: BTreeSet<&str> = runs.iter().filter_map(|run| run["due"].as_str()).collect();
+    assert_eq!(due.len(), runs.len(), "two runs of one second: {runs:?}");
+    assert!(written <= runs.len(), "{written} lines of {runs:?}");
 }
 
 /// Waits for the next `cron.result` of a job.

@@ -73,10 +73,11 @@ async fn a_job_of_every_second_follows_a_clock_that_is_set_back_at_once() {
     let now = clock.now();
     until_run(&mut channel, "tick", now, now + 60).await;
     // Instants that come a second time have runs of their own.
-    let (second, end) = (clock.now() + 600, Instant::now() + DEADLINE);
+    let second = clock.now() + 600;
     clock.set(second);
     until_run(&mut channel, "tick", second, second + 60).await;
     clock.set(second - 1);
+    let end = Instant::now() + DEADLINE;
     loop {
         let runs = history(&mut channel, "tick").await;
         let again =
@@ -105,8 +106,9 @@ async fn a_clock_that_is_set_back_while_the_agent_is_down_does_not_silence_a_wil
 #[tokio::test]
 async fn a_fixed_time_is_not_repeated_after_steps_back_of_less_than_three_hours() {
     let (server, mut agent, mut channel, clock) = ticking().await;
-    let at = clock.now() + 2;
+    let at = clock.now() + 60;
     daily(&mut channel, "fixed", at).await;
+    clock.set(at - 1);
     until_run(&mut channel, "fixed", at, at).await;
     // Far back, across a restart, and by many small steps.
     clock.step(-(2 * HOUR + 59 * 60) * 1000);
@@ -149,14 +151,16 @@ async fn a_fixed_time_inside_a_step_forward_runs_at_once_and_only_once() {
 #[tokio::test]
 async fn the_new_time_is_followed_at_once_after_a_step_of_three_hours_or_more() {
     let (_server, _agent, mut channel, clock) = ticking().await;
-    let at = clock.now() + 2;
+    let at = clock.now() + 60;
     daily(&mut channel, "fixed", at).await;
     daily(&mut channel, "skipped", at + HOUR).await;
+    clock.set(at - 1);
     until_run(&mut channel, "fixed", at, at).await;
     clock.step(4 * HOUR * 1000);
     let now = clock.now();
     until_run(&mut channel, "tick", now, now + 60).await;
-    clock.set(at - 1);
+    // A busy agent notices the step seconds later, and follows the new time from there on.
+    clock.set(at - 8);
     until_run(&mut channel, "tick", at + 1, at + 60).await;
     assert_eq!(runs(&mut channel, "fixed").await, [at, at], "the second is a day of its own");
     assert_eq!(runs(&mut channel, "skipped").await, Vec::<i64>::new());

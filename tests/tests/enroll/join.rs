@@ -217,8 +217,10 @@ async fn an_identity_from_another_machine_is_set_aside_where_the_host_can_join_a
     let (scratch, issuer) = (Scratch::new("agent"), Issuer::start().await);
     let mut agent = Agent::start_in(scratch, by_itself(&issuer, &format!("token = \"{TOKEN}\"")));
     let first = issuer.lets_join("host-1").await;
-    issuer.server.channel().await.close().await;
+    // Kept until the agent is gone: it would connect again.
+    let channel = issuer.server.channel().await;
     agent.kill();
+    drop(channel);
     // As if the state directory came from an image.
     let path = agent.scratch().file("state/identity/identity.json");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -1,6 +1,6 @@
 //! No herd: `busy`, `goodbye`, and sessions that are resumed.
 
-use e2e::{Agent, AgentConfig, Pki, Server};
+use e2e::{Agent, AgentConfig, Pki, Server, eventually};
 use nix::sys::signal::Signal;
 use rustls::HandshakeKind;
 use serde_json::json;
@@ -56,7 +56,8 @@ async fn after_a_goodbye_the_agent_comes_back_within_the_time_it_named() {
     channel.send(&json!({"method": "goodbye", "return_within": 3600})).await;
     agent.logged("comes back within 3600 s").await;
     drop(channel);
-    agent.logged("channel").await;
+    let waits = || agent.log().matches("reconnecting in").count() >= 2;
+    eventually("the agent waits", waits).await;
     // A new configuration is tried at once, however long the wait.
     agent.signal(Signal::SIGHUP);
     server.channel().await;

@@ -3,12 +3,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use e2e::{Scratch, binary, wait_some};
+use e2e::{DEADLINE, Scratch, binary, wait_some};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 pub(crate) struct Controller {
     pub(crate) scratch: Scratch,
@@ -86,7 +85,7 @@ impl Controller {
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
         let http: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(10)))
+            .timeout_global(Some(DEADLINE * 2))
             .build()
             .into();
         let token = std::fs::read_to_string(self.scratch.file("dev/token")).unwrap();
@@ -121,8 +120,12 @@ impl Host {
     pub(crate) fn join(controller: &Controller, id: &str, more: &str) -> Self {
         let dir = controller.scratch.file(id);
         std::fs::create_dir_all(&dir).unwrap();
-        let text = std::fs::read_to_string(controller.scratch.file("controller.log")).unwrap();
-        let pin = text.split("--ca ").nth(1).unwrap().split_whitespace().next().unwrap();
+        // The log may come later than the ready file.
+        let pin = wait_some("the join line in the log", || {
+            let text = std::fs::read_to_string(controller.scratch.file("controller.log")).ok()?;
+            let (pin, _) = text.split_once("--ca ")?.1.split_once(' ')?;
+            Some(pin.to_owned())
+        });
         let token = std::fs::read_to_string(controller.scratch.file("dev/join-token")).unwrap();
         let config = format!(
             "server = \"{}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n{more}\n[cron]\ndir = \"{}\"\n",
@@ -133,7 +136,7 @@ impl Host {
         );
         std::fs::write(dir.join("agent.toml"), config).unwrap();
         let joined = Command::new(binary("BasicAgent"))
-            .args(["enroll", "--host-id", id, "--ca", pin, "--server", &controller.listen])
+            .args(["enroll", "--host-id", id, "--ca", &pin, "--server", &controller.listen])
             .args(["--token", token.trim(), "--config"])
             .arg(dir.join("agent.toml"))
             .stdin(Stdio::null())

@@ -9,10 +9,11 @@
 
 mod system;
 
-use e2e::{Scratch, binary, run, wait_some};
+use e2e::{DEADLINE, Scratch, binary, run, wait_some_within};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 use system::System;
 
 const NEW: &str = "9.9.1";
@@ -20,7 +21,13 @@ const CRASHES: &str = "9.9.2";
 const OLD: &str = env!("CARGO_PKG_VERSION");
 
 /// Seconds that a new agent has to connect.
-const WINDOW: &str = "8";
+const WINDOW: &str = "60";
+
+/// Seconds that an agent has which never will.
+const SHORT_WINDOW: &str = "8";
+
+/// Longer than a system takes to boot, or an agent to connect.
+const PATIENCE: Duration = DEADLINE.saturating_mul(4);
 
 const CTL: &str = "BasicAgentCtl --controller http://127.0.0.1:7480 \
                    --token-file /var/lib/basicagent-controller/token";
@@ -73,7 +80,7 @@ fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 /// Waits until the host is online, and returns its id.
 fn online(system: &System) -> String {
-    wait_some("the host is online", || {
+    wait_some_within(PATIENCE, "the host is online", || {
         let hosts = system.sh(&format!("{CTL} hosts --online -o name"));
         let host = hosts.text.trim();
         (hosts.status == Some(0) && !host.is_empty()).then(|| host.to_owned())
@@ -123,7 +130,7 @@ fn install_sh_upgrades_and_puts_an_old_version_back_when_the_new_agent_does_not_
     assert_eq!(system.must("readlink /opt/basicagent/current"), format!("{NEW}\n"));
     assert_eq!(system.must("BasicAgent --version"), format!("BasicAgent {NEW}\n"));
 
-    let back = system.sh(&format!("/product/crashes/install.sh {WINDOW}"));
+    let back = system.sh(&format!("/product/crashes/install.sh {SHORT_WINDOW}"));
     assert_eq!(back.status, Some(1), "{}", back.text);
     assert!(back.text.contains(&format!("{NEW} is back")), "{}", back.text);
     assert_eq!(system.must("readlink /opt/basicagent/current"), format!("{NEW}\n"));

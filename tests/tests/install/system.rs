@@ -1,6 +1,6 @@
 //! A system with systemd as its process 1, in namespaces of its own on this machine's `/usr`.
 
-use e2e::{Scratch, needs_root, wait_some};
+use e2e::{Scratch, needs_root, wait_some, wait_some_within};
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -57,7 +57,7 @@ impl System {
             let name = fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
             (name == "systemd\n").then_some(child)
         });
-        wait_some("the system is up", || {
+        wait_some_within(super::PATIENCE, "the system is up", || {
             let state = system.sh("systemctl is-system-running").text;
             ["running", "degraded"].contains(&state.trim()).then_some(())
         });

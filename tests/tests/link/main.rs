@@ -5,10 +5,19 @@ mod hostile;
 
 use e2e::{Agent, AgentConfig, Pki, Scratch, Server, eventually, in_mount_namespace, needs_root};
 use serde_json::json;
+use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 const ACCEPT: &[u8] = b"{\"method\":\"accept\"}\n";
+
+/// Takes a port on which nobody listens, for as long as the socket lives.
+fn dead_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = socket.local_addr().expect("bound");
+    (socket, address)
+}
 
 fn redirect(to: impl std::fmt::Display) -> String {
     format!("{{\"method\":\"redirect\",\"server\":\"{to}\"}}\n")
@@ -42,10 +51,16 @@ async fn three_lines_in_hosts_give_three_addresses_without_multi_on() {
         return;
     }
     let pki = Pki::new();
-    let server = Server::start_at(&pki, "127.0.0.3:0").await;
-    let port = server.address().port();
-    let first = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    // Tests beside this one have ports too.
+    let (server, first, second) = loop {
+        let server = Server::start_at(&pki, "127.0.0.3:0").await;
+        let port = server.address().port();
+        let first = TcpListener::bind(("127.0.0.1", port)).await;
+        let second = TcpListener::bind(("127.0.0.2", port)).await;
+        if let (Ok(first), Ok(second)) = (first, second) {
+            break (server, first, second);
+        }
+    };
     let scratch = Scratch::new("hosts");
     let hosts = scratch.write(
         "hosts",
@@ -71,9 +86,13 @@ async fn bytes_of_another_encoding_in_hosts_spoil_nothing() {
         return;
     }
     let pki = Pki::new();
-    let server = Server::start_at(&pki, "127.0.0.2:0").await;
-    let port = server.address().port();
-    let first = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    // Tests beside this one have ports too.
+    let (server, first) = loop {
+        let server = Server::start_at(&pki, "127.0.0.2:0").await;
+        if let Ok(first) = TcpListener::bind(("127.0.0.1", server.address().port())).await {
+            break (server, first);
+        }
+    };
     let scratch = Scratch::new("hosts");
     let text = b"# B\xfcro\n127.0.0.1 \xff config.cargo.com\n127.0.0.2 config.cargo.com # \x80";
     let hosts = scratch.write("hosts", text);
@@ -148,7 +167,7 @@ async fn a_server_that_speaks_another_protocol_version_is_rejected() {
 async fn a_redirect_list_is_tried_in_order_with_ports_and_ipv6() {
     let pki = Pki::new();
     let first = Server::start(&pki).await;
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_held, dead) = dead_port();
     let last = Server::start_at(&pki, "[::1]:0").await;
     let _agent = Agent::start(&pki, AgentConfig::new(first.address()));
     first.answer_and_close(&redirect(format!("{dead}, {}", last.address()))).await;
@@ -184,7 +203,7 @@ async fn a_redirect_inside_tls_is_followed() {
 async fn when_all_redirect_targets_fail_the_next_bootstrap_address_is_tried() {
     let pki = Pki::new();
     let (first, second) = (Server::start(&pki).await, Server::start(&pki).await);
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_held, dead) = dead_port();
     let mut config = AgentConfig::new(first.address());
     config.server = format!("[\"{}\", \"{}\"]", first.address(), second.address());
     let _agent = Agent::start(&pki, config);
@@ -315,7 +334,10 @@ async fn a_host_without_an_id_generates_one_and_keeps_it() {
     config.host_id = "unused".to_owned();
     let mut agent = Agent::start(&pki, config);
     let text = std::fs::read_to_string(agent.scratch().file("agent.toml")).unwrap();
+    // Killed while its connection is open, so that it leaves no other.
+    let open = server.plain_init().await;
     agent.kill();
+    drop(open);
     let without: String = text
         .lines()
         .filter(|line| !line.starts_with("host_id"))
@@ -325,12 +347,8 @@ async fn a_host_without_an_id_generates_one_and_keeps_it() {
     for _ in 0..2 {
         let file = agent.scratch().write("without.toml", &without);
         let mut second = agent.another(&file);
-        let (_stream, init) = loop {
-            let (stream, init) = server.plain_init().await;
-            if init["hostname"] != "unused" {
-                break (stream, init);
-            }
-        };
+        let (_stream, init) = server.plain_init().await;
+        assert_ne!(init["hostname"], "unused");
         ids.push(init["hostname"].as_str().unwrap().to_owned());
         second.kill().unwrap();
         second.wait().unwrap();

@@ -66,9 +66,8 @@ async fn beyond_the_bounds_tasks_are_rejected_until_an_acknowledgement_makes_roo
 #[tokio::test]
 async fn a_tasks_limits_are_enforced_or_the_task_is_rejected() {
     let (_server, _agent, mut channel) = connected().await;
-    let many = "for i in {1..30}; do sleep 5 & done; echo never";
-    let answer =
-        ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}, "timeout": 1}))).await;
+    let many = "for i in {1..30}; do sleep 600 & done; echo never";
+    let answer = ask(&mut channel, &task("one", many, json!({"limits": {"pids": 8}}))).await;
     if answer["retcode"] == 3033 {
         assert!(
             answer["message"].as_str().unwrap().contains("cannot be limited on this host"),
@@ -78,6 +77,8 @@ async fn a_tasks_limits_are_enforced_or_the_task_is_rejected() {
         return;
     }
     assert_eq!(answer["message"], "Accepted", "{answer}");
+    until_output(&mut channel, "one", "Resource temporarily unavailable").await;
+    ask(&mut channel, &json!({"id": "c", "method": "async.cancel", "task": "one"})).await;
     let over = result(&mut channel, "one").await;
     assert!(over["data"].as_str().unwrap().contains("Resource temporarily unavailable"), "{over}");
 }

@@ -94,6 +94,20 @@ async fn until_state(channel: &mut Channel, id: &str, state: &str) {
     }
 }
 
+/// Waits until the stored output of a task contains a text.
+async fn until_output(channel: &mut Channel, id: &str, text: &str) {
+    let request = json!({"id": "output", "method": "async.output", "task": id, "offset": 0});
+    let end = std::time::Instant::now() + e2e::DEADLINE;
+    loop {
+        let answer = ask(channel, &request).await;
+        if answer["data"]["text"].as_str().is_some_and(|stored| stored.contains(text)) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{id} has not printed {text}: {answer}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 /// Starts an agent with these tables in its configuration.
 async fn with(extra: &str) -> (Server, Agent, Channel) {
     let pki = Pki::new();
@@ -120,10 +134,10 @@ fn supervisors(agent: &Agent) -> Vec<i32> {
         .collect()
 }
 
-/// Kills every supervisor of an agent's tasks.
+/// Kills every supervisor of an agent's tasks; one may just have ended by itself.
 fn kill_supervisors(agent: &Agent) {
     for pid in supervisors(agent) {
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
 }
 

@@ -5,7 +5,9 @@ use super::*;
 #[tokio::test]
 async fn a_task_continues_when_its_agent_is_stopped_or_killed() {
     let (server, mut agent, mut channel) = connected().await;
-    accept(&mut channel, "one", "echo begun; sleep 2; echo over", json!({})).await;
+    let go = agent.scratch().file("go");
+    let cmd = format!("echo begun; until [ -e {} ]; do sleep 0.02; done; echo over", go.display());
+    accept(&mut channel, "one", &cmd, json!({})).await;
     // "running" means that the intent is durable; the supervisor starts after that.
     until_state(&mut channel, "one", "running").await;
     eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
@@ -17,6 +19,8 @@ async fn a_task_continues_when_its_agent_is_stopped_or_killed() {
     assert_eq!(supervisors(&agent).len(), 1, "the task did not continue without an agent");
     agent.restart();
     let mut channel = server.channel().await;
+    until_state(&mut channel, "one", "running").await;
+    std::fs::write(go, "").unwrap();
     let over = result(&mut channel, "one").await;
     assert_eq!((&over["data"], &over["retcode"]), (&json!("begun\nover\n"), &json!(0)), "{over}");
     eventually("its supervisor is gone", || supervisors(&agent).is_empty()).await;
@@ -25,10 +29,14 @@ async fn a_task_continues_when_its_agent_is_stopped_or_killed() {
 #[tokio::test]
 async fn a_task_that_ends_while_no_agent_runs_is_reported_by_the_next() {
     let (server, mut agent, mut channel) = connected().await;
-    accept(&mut channel, "one", "sleep 1; echo over; kill -SEGV $$", json!({})).await;
+    let go = agent.scratch().file("go");
+    let cmd =
+        format!("until [ -e {} ]; do sleep 0.02; done; echo over; kill -SEGV $$", go.display());
+    accept(&mut channel, "one", &cmd, json!({})).await;
     // "running" means that the intent is durable; the supervisor starts after that.
     eventually("its supervisor runs", || supervisors(&agent).len() == 1).await;
     agent.kill();
+    std::fs::write(go, "").unwrap();
     eventually("the task is over", || supervisors(&agent).is_empty()).await;
     agent.restart();
     let over = result(&mut server.channel().await, "one").await;
@@ -69,7 +77,7 @@ async fn an_adopted_task_is_cancelled_and_timed_out_like_any_other() {
     let marker = format!("2{}.5", agent.pid());
     let cmd = format!("trap '' TERM; (setsid sleep {marker} &); sleep {marker}; sleep {marker}");
     accept(&mut channel, "cancelled", &cmd, json!({})).await;
-    accept(&mut channel, "timed", &cmd, json!({"timeout": 2})).await;
+    accept(&mut channel, "timed", &cmd, json!({"timeout": 6})).await;
     // "running" means that the intent is durable; the supervisor starts after that.
     eventually("their supervisors run", || supervisors(&agent).len() == 2).await;
     agent.restart();
@@ -96,6 +104,8 @@ async fn a_task_whose_supervisor_is_killed_is_interrupted_and_its_processes_end(
     let marker = format!("3{}.5", agent.pid());
     accept(&mut channel, "one", &format!("echo begun; sleep {marker}; true"), json!({})).await;
     eventually("the task runs", || processes_with(&format!("sleep {marker}")).len() >= 2).await;
+    // What the supervisor has not read when it is killed is lost.
+    until_output(&mut channel, "one", "begun\n").await;
     kill_supervisors(&agent);
     let over = result(&mut channel, "one").await;
     assert_eq!((&over["retcode"], &over["data"]), (&json!(3035), &json!("begun\n")), "{over}");
@@ -112,14 +122,17 @@ async fn after_a_reboot_a_running_task_is_interrupted_and_a_waiting_task_runs() 
     }
     let (server, mut agent, mut channel) = with("[tasks]\nmax_running = 1\n").await;
     let mark = agent.scratch().file("mark");
-    let cmd = format!("echo x >> {}; echo begun; sleep 600", mark.display());
+    // Tests beside this one have sleepers too.
+    let sleep = format!("sleep 4{}.5", agent.pid());
+    let cmd = format!("echo x >> {}; echo begun; {sleep}", mark.display());
     accept(&mut channel, "runs", &cmd, json!({})).await;
     accept(&mut channel, "waits", "echo over", json!({})).await;
-    eventually("the task runs", || mark.exists()).await;
+    let begun = || std::fs::read_to_string(&mark).is_ok_and(|text| text == "x\n");
+    eventually("the task runs", begun).await;
     // A reboot ends every process and gives the kernel another boot id.
     agent.kill();
     kill_supervisors(&agent);
-    for process in processes_with("sleep 600") {
+    for process in processes_with(&sleep) {
         let _ = kill(Pid::from_raw(i32::try_from(process.pid).unwrap()), Signal::SIGKILL);
     }
     let boot = agent.scratch().write("boot_id", "00000000-0000-0000-0000-000000000000\n");

@@ -51,12 +51,12 @@ def after_a_cut(guest, first):
     guest.check(len(busy) == 1, "one host is being upgraded", busy)
     guest.sh(f"systemctl kill -s KILL host-{busy[0]}; systemctl stop host-{busy[0]}")
     start(guest, busy[0])
-    output = guest.wait(lambda output: "status" in output, "cat /root/cut", wait=180)
+    output = guest.wait(lambda output: "status" in output, "cat /root/cut")
     guest.check("status 4" in output, "a host that loses power in the middle makes the run fail", output)
     now = guest.wait(lambda output: json.loads(output) in (GOOD, first[busy[0]]),
-                     f"echo \\\"$({inside(busy[0], INSTALLED)})\\\"", wait=180)
+                     f"echo \\\"$({inside(busy[0], INSTALLED)})\\\"")
     guest.check(json.loads(now) in (GOOD, first[busy[0]]), "it comes back with one of the two versions", now)
-    guest.wait(lambda output: "order" not in output, f"ls /hosts/{busy[0]}/root/var/lib/basicagent-upgrade", wait=180)
+    guest.wait(lambda output: "order" not in output, f"ls /hosts/{busy[0]}/root/var/lib/basicagent-upgrade")
     others = {host: version for host, version in installed(guest).items() if host != busy[0]}
     guest.check(set(others.values()) == set(first.values()), "the other hosts were not touched", others)
     guest.check(online(guest), "every host is online")
@@ -86,7 +86,7 @@ def start(guest, host):
     guest.sh(f"""systemctl reset-failed host-{host} 2>/dev/null
         systemd-run -q --unit host-{host} -p Delegate=yes -p KillMode=mixed systemd-nspawn -bq --register=no --keep-unit \\
             -M {host} -D /hosts/{host}/root --capability=all""", must=True)
-    guest.wait(lambda output: "up" in output, inside(host, "systemctl is-system-running | grep -q 'running\\|degraded' && echo up"), wait=180)
+    guest.wait(lambda output: "up" in output, inside(host, "systemctl is-system-running | grep -q 'running\\|degraded' && echo up"))
 
 
 def inside(host, script):
@@ -110,7 +110,7 @@ def upgraded(guest):
 
 def online(guest):
     """Waits until all hosts are online; returns whether they are."""
-    names = guest.wait(lambda output: len(output.split()) == len(HOSTS), f"{CTL} hosts --online -o name 2>/dev/null", wait=180)
+    names = guest.wait(lambda output: len(output.split()) == len(HOSTS), f"{CTL} hosts --online -o name 2>/dev/null")
     return len(names.split()) == len(HOSTS)
 
 

@@ -68,7 +68,7 @@ def upgraded_under_tasks(guest):
     version = guest.wait(lambda output: GOOD.split("-")[0] in output, "ask '{\"id\": \"a\", \"method\": \"agent.info\"}'")
     guest.check(GOOD.split("-")[0] in version, "the new version runs after the upgrade", version)
     guest.check("# ours" in guest.sh("cat /etc/basicagent/agent.toml"), "the operator's configuration is kept")
-    ended = guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/ended | wc -l", wait=120)
+    ended = guest.wait(lambda output: int(output or 0) == TASKS, "cat /root/ended | wc -l")
     guest.check(int(ended) == TASKS, f"all {TASKS} tasks end in spite of the upgrade", ended)
     guest.check(guest.sh("sort /root/began | uniq -d") == "", "no task starts twice")
 

@@ -62,7 +62,8 @@ def run(guest):
     judge(guest, host, cuts)
 
     without_sync(guest)
-    for cut in range(cuts, cuts + CONTROL):
+    # The judge's own round is the one that follows the last cut.
+    for cut in range(cuts + 1, cuts + 1 + CONTROL):
         one_cut(guest, chance, cut)
         if forgotten(read(guest)):
             break
@@ -116,11 +117,11 @@ def cut_off(guest):
         file.write(f" {CUT}\n")
 
 
-def load(guest, cut, seed):
-    """Starts the load, which first repeats what the one before has sent."""
+def load(guest, cut, seed, most=10000):
+    """Starts the load, which first repeats what the one before has sent, and then sends so many tasks at most."""
     requests = [line for line in read(guest)["sent"].values() if line["id"].startswith(f"{cut - 1}.")]
     put(guest, "/root/again", "\n".join(json.dumps(line) for line in requests))
-    guest.sh(f"sed -i /^$/d /root/again; systemd-run -q --unit load python3 /root/load.py {cut} {seed}", must=True)
+    guest.sh(f"sed -i /^$/d /root/again; systemd-run -q --unit load python3 /root/load.py {cut} {seed} {most}", must=True)
 
 
 def text(guest):
@@ -157,18 +158,15 @@ def forgotten(seen):
 
 def judge(guest, host, cuts):
     """Checks that every task has the one result that its own story allows."""
-    load(guest, cuts, 0)
+    load(guest, cuts, 0, most=0)
     last = max(read(guest)["sent"], key=lambda task: [int(part) for part in task.split(".")])
     end = time.monotonic() + DELIVERED
     while last not in read(guest)["again"] and time.monotonic() < end:
         time.sleep(0.5)
     guest.check(last in read(guest)["again"], "what was under way at the last cut is sent again in time")
-    # New tasks end here; those of 100000 s have met no cut.
-    guest.sh("systemctl stop load")
+    # Tasks that are new to the agent end here; those of 100000 s have met no cut.
     seen = read(guest)
-    last_round = {task for task in seen["sent"] if task.startswith(f"{cuts}.")}
-    new = last_round | {task for task, answer in seen["again"].items() if answer == (0, "Accepted")
-                        and task.startswith(f"{cuts - 1}.")}
+    new = {task for task, answer in seen["again"].items() if answer == (0, "Accepted") and task.startswith(f"{cuts - 1}.")}
     for task in new:
         guest.ask({"method": "async.cancel", "task": task})
     accepted = set(seen["accepted"]) | {task for task, answer in seen["again"].items() if answer[0] == 0}

@@ -15,27 +15,27 @@ def run(guest):
     start_controller(guest)
     guest.sh(join_line(guest), must=True)
     guest.sh("systemctl enable --now basicagent", must=True)
-    online(guest, wait=120)
+    online(guest)
     first = guest.sh(INSTALLED)
 
     for version, what in ((CRASHES, "crashes at its start"), (MUTE, "finds no controller")):
         output = upgrade(guest, version)
         guest.check("status 4" in output and f"{first} is back" in whole(guest, output), f"an agent that {what} makes the run fail", output)
         guest.check(guest.sh(INSTALLED) == first, f"the old version is installed after one that {what}")
-        guest.check(online(guest, wait=120) != "", f"the host is online again after an agent that {what}")
+        guest.check(online(guest) != "", f"the host is online again after an agent that {what}")
 
     output = upgrade(guest, GOOD)
     guest.check("status 0" in output, "a good upgrade succeeds as a run", output)
-    guest.check(guest.sh(INSTALLED) == GOOD and online(guest, wait=120) != "", "the new version is installed and online")
+    guest.check(guest.sh(INSTALLED) == GOOD and online(guest) != "", "the new version is installed and online")
 
     for seconds in (2, 6, 12):
         guest.sh(f"({CTL} run -l '' --upgrade basicagent={MUTE} --window 30s --yes >/dev/null 2>&1 &) ; sleep {seconds}")
         guest.cut_power()
         guest.start()
-        guest.check(online(guest, wait=240) != "", f"after a power cut {seconds} s into an upgrade the host comes back",
+        guest.check(online(guest) != "", f"after a power cut {seconds} s into an upgrade the host comes back",
                     guest.sh("cat /var/lib/basicagent-upgrade/log; journalctl -b -u basicagent -u basicagent-upgrade --no-pager | tail -40"))
-        guest.check(guest.wait(lambda output: output == GOOD, INSTALLED, wait=240) == GOOD, "with the version of before")
-        guest.wait(lambda output: "yes" not in output, "test -e /var/lib/basicagent-upgrade/order && echo yes", wait=240)
+        guest.check(guest.wait(lambda output: output == GOOD, INSTALLED) == GOOD, "with the version of before")
+        guest.wait(lambda output: "yes" not in output, "test -e /var/lib/basicagent-upgrade/order && echo yes")
 
 
 def upgrade(guest, version):
@@ -45,5 +45,5 @@ def upgrade(guest, version):
 def whole(guest, output):
     """Returns the whole output of the host in a run that printed this."""
     run = re.search(r"^run (\S+) ", output, re.M)
-    host = online(guest, wait=120)
+    host = online(guest)
     return guest.sh(f"{CTL} run output {run[1]} --host {host}") if run else ""

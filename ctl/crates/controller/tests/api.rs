@@ -279,6 +279,7 @@ fn wrong_tokens_are_logged_and_limited_but_lock_nobody_out() {
     let paused = http().get(&url).header("Authorization", "Bearer x").call().unwrap();
     assert!(paused.headers().contains_key("retry-after"));
     assert_eq!(controller.get("/hosts").0, 200);
+    wait_until("the log", || controller.log().contains("10 wrong tokens"));
     let log = controller.log();
     let lines = log.lines().filter(|line| line.contains("wrong token")).count();
     assert!((1..10).contains(&lines), "{log}");

@@ -54,6 +54,7 @@ fn results_wait_on_a_full_disk_and_are_stored_when_there_is_room_again() {
             );
         }
         // Logged once, however many were not stored.
+        wait_until("the log", || controller.log().contains("cannot store results"));
         assert_eq!(controller.log().matches("cannot store results").count(), 1);
         std::fs::remove_file(&ballast).unwrap();
         while acked.len() < RESULTS {

@@ -96,6 +96,7 @@ fn peers_that_are_rejected_write_few_log_lines() {
         peer.send("GET / HTTP/1.1\r\n\r\n");
         assert!(peer.receive().is_some());
     }
+    wait_until("the log", || controller.log().contains("rejected"));
     let lines = controller.log().lines().filter(|line| line.contains("rejected")).count();
     assert!((1..100).contains(&lines), "{lines}");
 }

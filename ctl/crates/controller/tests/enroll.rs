@@ -42,6 +42,7 @@ fn a_host_joins_by_a_token_and_connects() {
     assert_eq!(cert.raw_serial().len(), 16);
 
     let _agent = controller.channel(&host);
+    controller.wait_for_hosts(&[&host.id]);
     let shown = controller.get(&format!("/hosts/{}", host.id)).1;
     assert_eq!(shown["state"], "active", "{shown}");
     assert_eq!(shown["connected"], true, "{shown}");
@@ -202,9 +203,11 @@ fn one_address_joins_few_hosts_at_once_unless_the_token_allows_more() {
     let controller = Controller::start_own(&["--enroll-rate-per-address", "1"]);
     let (_, plain) = controller.join_token(&json!({ "max_uses": 100 }));
     let (id, allowed) = controller.join_token(&json!({ "max_uses": 100, "per_source_rate": 100 }));
-    let replies: Vec<_> =
-        (0..10).map(|_| controller.join(&enroll(&plain, &csr(&new_key())))).collect();
-    let busy = replies.iter().find(|reply| reply["retcode"] == 3041).expect("a limit");
+    // A busy machine joins so slowly that more of them are let in.
+    let busy = (0..90)
+        .map(|_| controller.join(&enroll(&plain, &csr(&new_key()))))
+        .find(|reply| reply["retcode"] == 3041)
+        .expect("a limit");
     assert!((1..=31).contains(&busy["retry_after"].as_u64().unwrap()), "{busy:?}");
     for _ in 0..20 {
         controller.enroll(&allowed);
@@ -288,6 +291,7 @@ fn a_host_id_that_no_certificate_can_carry_is_refused_with_the_fields_name() {
 fn a_host_of_another_pki_comes_in_as_the_policy_says() {
     let mut controller = Controller::start(&["--unknown", "pending"]);
     let mut agent = controller.agent("host-1");
+    controller.wait_for_hosts(&["host-1"]);
     assert_eq!(controller.get("/hosts/host-1").1["state"], "pending");
     let (status, problem) = controller.ask("host-1", r#"{"method":"agent.ping"}"#);
     assert_eq!(status, 409, "{problem}");

@@ -101,6 +101,7 @@ fn with_copy(controller: &Controller, token: &str) -> (Host, Host) {
     let answer = renew(&mut agent, "r", &key);
     let host = renewed(&copy, key, &answer);
     drop(agent);
+    controller.wait_for_hosts(&[]);
     (host, copy)
 }
 
@@ -109,6 +110,8 @@ fn a_copy_with_an_older_key_puts_the_host_in_quarantine_until_an_operator_settle
     let (controller, token) = start();
     let (host, copy) = with_copy(&controller, &token);
     let mut agent = controller.channel(&host);
+    // Only a host that is connected is asked about a second one.
+    controller.wait_for_hosts(&[&host.id]);
     std::thread::scope(|scope| {
         let clone = scope.spawn(|| controller.channel(&copy));
         answer(&mut agent, "agent.ping");
@@ -149,6 +152,7 @@ fn a_second_agent_of_a_host_is_told_to_enroll_again_once_an_operator_says_so() {
     let (controller, token) = start();
     let host = controller.enroll(&token);
     let mut agent = controller.channel(&host);
+    controller.wait_for_hosts(&[&host.id]);
     let mut clone = std::thread::scope(|scope| {
         let clone = scope.spawn(|| controller.open_channel(&host, &json!({ "boot": "other" })));
         answer(&mut agent, "agent.ping");
@@ -175,6 +179,7 @@ fn a_copy_that_comes_back_before_the_kept_host_has_renewed_gives_way_to_it() {
     let (controller, token) = start();
     let host = controller.enroll(&token);
     let mut agent = controller.channel(&host);
+    controller.wait_for_hosts(&[&host.id]);
     let path = format!("/hosts/{}/settle", host.id);
     std::thread::scope(|scope| {
         let settling = scope.spawn(|| controller.post(&path, &json!({ "choice": "keep" })));
@@ -190,6 +195,7 @@ fn a_copy_that_comes_back_before_the_kept_host_has_renewed_gives_way_to_it() {
     });
     // It has the key that was the host's a moment ago, and whose answer may have been lost.
     let mut copy = controller.channel(&host);
+    controller.wait_for_hosts(&[&host.id]);
     let _agent = controller.channel(&next);
     assert_eq!(copy.receive().unwrap()["retcode"], 3066);
     assert!(copy.receive().is_none());

@@ -126,7 +126,8 @@ fn a_full_disk_is_named_in_the_log_once_when_hosts_are_asked_by_the_clock() {
     std::fs::remove_file(&ballast).unwrap();
     let (status, done) = refresh(&controller, "host-2", &mut agents[1], &packages(9, 1 << 10));
     assert_eq!(status, 200, "{done}");
-    assert!(controller.log().contains("facts are stored again"));
+    let again = || controller.log().contains("facts are stored again");
+    test_support::wait_until("the log of its end", again);
     assert_eq!(controller.log().matches("cannot store facts").count(), 1);
 }
 

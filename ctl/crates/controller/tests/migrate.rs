@@ -115,6 +115,8 @@ impl Site {
             let (status, body) = refresh(controller, &hosts[0].id, &mut agent, &packages);
             assert!(status < 300, "{body}");
         }
+        drop(agent);
+        controller.wait_for_hosts(&[]);
         hosts
     }
 
@@ -139,6 +141,8 @@ impl Site {
             let path = format!("/runs/{run}/targets/{}", hosts[0].id);
             controller.get(&path).1["target"]["state"] == "succeeded"
         });
+        drop(agent);
+        controller.wait_for_hosts(&[]);
         run
     }
 
@@ -273,6 +277,13 @@ fn leave_alone(database: &PostgresDatabase<'_>) {
     database.sql("DROP FUNCTION meddle");
 }
 
+/// Ends the sleep of a migration that is gone: the server does not notice that.
+fn end_sleep(database: &PostgresDatabase<'_>) {
+    let asleep = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    database.sql(&format!("SELECT pg_terminate_backend(pid) {asleep}"));
+    wait_until("the end of the sleep", || database.sql(&format!("SELECT pid {asleep}")).is_empty());
+}
+
 /// Starts a migration and waits until the server sleeps in the middle of it.
 fn asleep(site: &Site, database: &PostgresDatabase<'_>) -> Child {
     meddle(database, "PERFORM pg_sleep(3600)");
@@ -302,8 +313,13 @@ fn a_site_is_the_same_on_postgresql_and_goes_on() {
 
     let flags = ["--database", database.url()];
     site.controller.restart_own(&flags);
-    let after = site.told();
-    for (before, after) in before.iter().zip(&after) {
+    let mut after = site.told();
+    for (before, after) in before.iter().zip(&mut after) {
+        if before.0.starts_with("/fleet/trend") {
+            // Another sample may have come meanwhile: one comes each five minutes by the clock.
+            let known = before.1["samples"].as_array().unwrap().len();
+            after.1["samples"].as_array_mut().unwrap().truncate(known);
+        }
         assert_eq!(before, after);
     }
     let of_first =
@@ -357,9 +373,7 @@ fn a_migration_that_is_cut_off_leaves_one_site_and_is_repeated() {
     let mut child = asleep(&site, &database);
     child.kill().unwrap();
     child.wait().unwrap();
-    // The server does not notice while it sleeps.
-    database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    end_sleep(&database);
     assert_eq!(rows(&database), "0");
     leave_alone(&database);
     assert!(state.join("results.db").exists());
@@ -367,8 +381,7 @@ fn a_migration_that_is_cut_off_leaves_one_site_and_is_repeated() {
     let mut child = asleep(&site, &database);
     test_support::run(&["kill", "-INT", &child.id().to_string()]);
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    end_sleep(&database);
     assert_eq!(rows(&database), "0");
     leave_alone(&database);
 

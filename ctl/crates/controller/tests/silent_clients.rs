@@ -4,8 +4,12 @@
 mod support;
 
 use std::io::Write as _;
+use std::time::Duration;
 use support::Controller;
-use test_support::wait_until;
+use test_support::{wait_some_within, wait_until};
+
+/// Longer than the controller waits for a client that does not read, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn clients_that_never_read_do_not_hold_memory_for_ever() {
@@ -38,9 +42,9 @@ fn clients_that_never_read_do_not_hold_memory_for_ever() {
     wait_until("all connections", || connections() >= none + CLIENTS);
     let mut most = 0;
     // A few are served at a time, and each of those is disconnected.
-    wait_until("their end", || {
+    wait_some_within(PATIENCE, "their end", || {
         most = most.max(controller.resident());
-        connections() <= none + CLIENTS - 10
+        (connections() <= none + CLIENTS - 10).then_some(())
     });
     let held = most.saturating_sub(before) >> 10;
     assert!(held < 500, "{held} MiB were held for {CLIENTS} clients of 20 MiB");

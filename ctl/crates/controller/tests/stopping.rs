@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Stdio;
-use support::{Controller, binary, connect, http, read, start_tls};
+use support::{Controller, DEADLINE, binary, connect, http, read, start_tls};
 use test_support::{Scratch, wait_some, wait_until};
 
 #[test]
@@ -15,17 +15,34 @@ fn requests_in_flight_get_their_replies_before_the_controller_ends() {
     let mut controller = Controller::start(&[]);
     let mut agent = controller.agent("host-1");
     controller.wait_for_hosts(&["host-1"]);
+    // The controller has read both requests when it answers the first one.
+    let mut waiting = controller.connect_http();
+    waiting.set_read_timeout(Some(DEADLINE)).unwrap();
+    let both: String = ["/healthz", "/api/v1/hosts/host-1/results/never?wait=60"]
+        .map(|path| {
+            let bearer = controller.bearer();
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n")
+        })
+        .concat();
+    waiting.write_all(both.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    waiting.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
     std::thread::scope(|scope| {
         let asking: Vec<_> = (0..REQUESTS)
             .map(|_| scope.spawn(|| controller.ask("host-1", r#"{"method":"getinfo.os"}"#)))
             .collect();
-        let waiting = scope.spawn(|| controller.get("/hosts/host-1/results/never?wait=60"));
         let ids: Vec<_> =
             (0..REQUESTS).map(|_| agent.receive().unwrap()["id"].to_string()).collect();
         controller.signal("-TERM");
         // A wait for a result that may never come delays nothing.
-        let (status, problem) = waiting.join().unwrap();
-        assert!(status == 503 && problem["detail"].as_str().unwrap().contains("shutting"));
+        let (mut text, mut chunk) = (String::new(), [0; 4096]);
+        while !text.contains("shutting") {
+            let count = waiting.read(&mut chunk).unwrap();
+            assert!(count > 0, "{text}");
+            text.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
+        }
+        assert!(text.contains("HTTP/1.1 503"), "{text}");
         for id in ids {
             agent.send(&format!(
                 "{{\"id\":{id},\"resp\":\"success\",\"retcode\":0,\"message\":\"\"}}"

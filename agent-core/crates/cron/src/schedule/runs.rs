@@ -180,6 +180,6 @@ mod tests {
         let schedule = Schedule::new(&expression, &Zone::utc(), Some(&calendar));
         let start = Instant::now();
         assert_eq!((schedule.next(0), schedule.prev(1_800_000_000)), (None, None));
-        assert!(start.elapsed().as_secs() < 5);
+        assert!(start.elapsed().as_secs() < 60);
     }
 }

@@ -260,7 +260,7 @@ fn a_panic_of_the_replica_leaves_no_requester_waiting() {
         for _ in 0..3 {
             let answer = committer.commit(vec![b"x".to_vec()], NEW);
             let answer =
-                tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer");
+                tokio::time::timeout(Duration::from_secs(60), answer).await.expect("an answer");
             assert!(matches!(answer, Err(CommitError::Closed)));
         }
         committer.close();

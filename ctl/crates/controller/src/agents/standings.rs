@@ -5,6 +5,7 @@
 use super::approvals::Approvals;
 use super::peer::Restriction;
 use super::registry::Registry;
+use super::session::CloseReason;
 use crate::identity::Identity;
 use crate::stop::Stop;
 use crate::store::{StandingChange, Store};
@@ -55,11 +56,11 @@ fn apply(registry: &Registry, change: &StandingChange) {
 async fn look_at_all(registry: &Registry, identity: &Identity, stop: &mut Stop) {
     for session in registry.everyone() {
         let standing = tokio::select! {
-            standing = identity.standing(&session.host) => standing,
+            standing = identity.standing_of_key(&session.host, session.key) => standing,
             () = stop.requested() => return,
         };
         match standing {
-            Ok(None) => registry.revoke(&session.host),
+            Ok(None) => session.close_because(CloseReason::Revoked),
             Ok(Some(standing)) => {
                 registry.restrict(&session.host, Restriction::of(standing).as_ref());
             }

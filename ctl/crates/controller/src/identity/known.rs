@@ -21,7 +21,7 @@ struct State {
     hosts: HashMap<Box<str>, (Digest, Standing)>,
     /// Since when the database has not answered.
     failing_since: Option<Instant>,
-    /// How many changes of hosts' standings have been heard of.
+    /// How many changes of hosts' standings, and losses of keys, have been heard of.
     changes: u64,
 }
 
@@ -54,6 +54,11 @@ impl Known {
                 }
             }
         }
+    }
+
+    /// Notes that a host's key is refused from now on, whoever presents it.
+    pub(super) fn superseded(&self) {
+        self.0.lock().changes += 1;
     }
 
     /// Forgets every host, since changes were missed.

@@ -7,7 +7,7 @@ use crate::store::milliseconds;
 use crate::store::{ChannelProof, NewChannel, StandingChange};
 use controller_api::Departure;
 use fleet::audit::{Event, Outcome};
-use fleet::identity::{Issuer, Standing};
+use fleet::identity::{Issuer, KeyPlace, Standing};
 use fleet::{Digest, IdentityRefusal};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
@@ -71,6 +71,9 @@ impl Identity {
         match answer.await {
             Ok(Ok(connection)) => {
                 self.known.note(opened.host, opened.leaf.key, connection.standing);
+                if connection.superseded.is_some() {
+                    self.known.superseded();
+                }
                 Judged::In { standing: connection.standing, superseded: connection.superseded }
             }
             Ok(Err(refusal)) => {
@@ -129,7 +132,8 @@ impl Identity {
         }
     }
 
-    /// Returns a number that grows with each change of a host's standing.
+    /// Returns a number that grows with each change of a host's standing, and each key that is refused
+    /// from then on.
     pub(crate) fn changes(&self) -> u64 {
         self.known.changes()
     }
@@ -144,5 +148,22 @@ impl Identity {
     ) -> Result<Option<Standing>, crate::store::StoreError> {
         let row = self.store.host(host).await?;
         Ok(row.and_then(|row| Standing::of(&row.identity.state)))
+    }
+
+    /// Returns what a host with this key may do now; `None` if it may not be connected.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn standing_of_key(
+        &self,
+        host: &str,
+        key: Digest,
+    ) -> Result<Option<Standing>, crate::store::StoreError> {
+        let Some(row) = self.store.host(host).await? else { return Ok(None) };
+        let place = row.identity.keys.as_ref().map(|keys| keys.place(key));
+        match place {
+            Some(KeyPlace::Superseded) => Ok(None),
+            _ => Ok(Standing::of(&row.identity.state)),
+        }
     }
 }

@@ -52,11 +52,17 @@ impl<S: Read + Write> Peer<S> {
 
     /// Sends `init` and returns the reply.
     pub(crate) fn init(&mut self, host: &str) -> InitReply {
+        self.try_init(host).unwrap().expect("a reply to init")
+    }
+
+    /// As [`Peer::init`], on a connection that may end first.
+    pub(crate) fn try_init(&mut self, host: &str) -> io::Result<Option<InitReply>> {
         let mut text = Vec::new();
         line(&Init::new(host, "9.9.9"), &mut text);
-        self.stream.write_all(&text).unwrap();
-        self.stream.flush().unwrap();
-        InitReply::parse(&self.receive().expect("a reply to init")).unwrap()
+        self.stream.write_all(&text)?;
+        self.stream.flush()?;
+        let reply = self.try_receive()?;
+        Ok(reply.map(|reply| InitReply::parse(&reply).unwrap()))
     }
 }
 

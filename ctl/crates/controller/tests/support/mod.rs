@@ -28,6 +28,9 @@ use test_support::{Scratch, start_until_ready, wait_some, wait_until};
 /// Longer than any read or response takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
 
+/// Longer than a whole exchange over HTTP takes, be it a thousand at once, or tens of megabytes.
+const EXCHANGE: Duration = Duration::from_secs(120);
+
 /// Returns the command that runs the binary under test.
 #[expect(clippy::disallowed_methods, reason = "tests start the real binary")]
 pub(crate) fn binary() -> Command {
@@ -340,7 +343,7 @@ pub(crate) fn processor_time(process: u32) -> Duration {
 pub(crate) fn http() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(DEADLINE))
+        .timeout_global(Some(EXCHANGE))
         .max_idle_connections(0)
         .build()
         .into()

@@ -63,12 +63,12 @@ pub(super) async fn judge(
 }
 
 /// Looks at the record of a host again whose session has just been entered, if any host's standing
-/// has changed meanwhile: this one's change might have been missed.
+/// has changed meanwhile, or any key has lost its host: this one's change might have been missed.
 pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen: Seen) {
     if services.identity.changes() == seen.0 {
         return;
     }
-    match services.identity.standing(&session.host).await {
+    match services.identity.standing_of_key(&session.host, session.key).await {
         Ok(None) => session.close_because(CloseReason::Revoked),
         Ok(Some(standing)) => match session.restriction() {
             Some(Restriction::Clone(_)) => {}

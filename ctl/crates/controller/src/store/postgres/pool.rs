@@ -37,9 +37,9 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(5);
 /// PostgreSQL takes a table of 18,000 rows for one of a few. No statement is long enough to be worth
 /// compiling, which takes longer than it runs. Then bounds on how long a statement runs, waits for a
 /// lock, and leaves a transaction open, all shorter than our own wait for an answer. The server looks
-/// whether this machine is still there: otherwise the locks of one that lost power would stay for
-/// hours. A commit is on disk when it is answered, also where the server's default is not to wait; a
-/// stricter one stays.
+/// whether this machine is still there: otherwise the lock of one that lost power would stay for two
+/// hours (tcp(7), tcp_keepalive_time). A commit is on disk when it is answered, also where the
+/// server's default is not to wait; a stricter one stays.
 const SETTINGS: &str = "\
     SET plan_cache_mode = force_generic_plan; \
     SET jit = off; \

@@ -68,7 +68,9 @@ fn fleet(client: &Client<'_>) {
     let numbers = query("overview_show", "");
     assert_eq!((&numbers["hosts"]["all"], &numbers["hosts"]["online"]), (&json!(2), &json!(2)));
     let trend = query("overview_trend", "hours=24");
-    assert_eq!((&trend["every_seconds"], &trend["samples"]), (&json!(300), &json!([])));
+    assert_eq!(trend["every_seconds"], 300);
+    // One comes each five minutes by the clock, so at most one has come by now.
+    assert!(trend["samples"].as_array().unwrap().len() <= 1, "{trend}");
     for (filter, hosts) in
         [("", 2), ("selector=env=prod", 1), ("q=HOST-2", 1), ("connected=false", 0), ("q=2", 1)]
     {
