@@ -6,6 +6,7 @@ use crate::auth::Roles;
 use crate::bus::{Bus, Heard, Topic};
 use crate::error::Error;
 use crate::identity::{self, Ca, CaSettings, CaTexts};
+use crate::schedules::Schedules;
 use crate::stop::Stop;
 use crate::store::{CaFiles, Store, StoreError};
 use std::sync::Arc;
@@ -181,7 +182,12 @@ fn json(texts: &CaTexts) -> String {
 }
 
 /// Follows the roles that other nodes change until the controller stops.
-pub(crate) async fn follow_roles(roles: Arc<Roles>, store: Arc<dyn Store>, mut stop: Stop) {
+pub(crate) async fn follow_roles(
+    roles: Arc<Roles>,
+    schedules: Schedules,
+    store: Arc<dyn Store>,
+    mut stop: Stop,
+) {
     let mut changes = store.roles_changed();
     let mut tenures = store.tenures();
     loop {
@@ -200,6 +206,7 @@ pub(crate) async fn follow_roles(roles: Arc<Roles>, store: Arc<dyn Store>, mut s
                 () = stop.requested() => return,
             }
         }
+        schedules.roles_changed();
     }
 }
 

@@ -231,6 +231,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let joining = Joining::new(ready.listen[0], &names, Arc::clone(&ca));
     let work = Work::default();
 
+    let stopping_store = Arc::clone(&store);
     let (stopper, stop) = stop::pair();
     let (api_stopper, api_stop) = stop::pair();
     let permits = Permits::new(share.agents, opening(flags, share.agents));
@@ -238,17 +239,26 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     for port in ports {
         tasks.spawn(agents::serve(port, permits.clone(), Arc::clone(&services), stop.clone()));
     }
+    let mut opened_bus = None;
     if let Some(node) = store.node() {
-        let bus = open_bus(bus, &*store, &mut ready, flags).await?;
+        let bus = open_bus(bus, &*store, &ready, scheme, flags).await?;
+        opened_bus = Some(Arc::clone(&bus));
         let post = Post::new(node, Arc::clone(&bus));
         registry.reach_others_by(Arc::clone(&post.0));
         let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store));
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(nodes::exchange_news(Arc::clone(&store), bus, stop.clone()));
         tasks.spawn(nodes::follow_hosts(Arc::clone(&registry), Arc::clone(&store), stop.clone()));
+        let balance = agents::balance(Arc::clone(&registry), Arc::clone(&store), node, stop.clone());
+        tasks.spawn(balance);
         tasks.spawn(nodes::share_ca(Arc::clone(&ca), Arc::clone(&store), stop.clone()));
         let roles = Arc::clone(authenticator.roles());
-        tasks.spawn(nodes::follow_roles(roles, Arc::clone(&store), stop.clone()));
+        tasks.spawn(nodes::follow_roles(
+            roles,
+            schedules.clone(),
+            Arc::clone(&store),
+            stop.clone(),
+        ));
     }
     tasks.spawn(agents::follow_standings(
         Arc::clone(&registry),
@@ -294,6 +304,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         permits,
         clients: share.clients,
         metrics,
+        bus: opened_bus.clone(),
         about,
         stop: api_stop.clone(),
     });
@@ -322,6 +333,11 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     };
     let signal = until_end(&mut signals, &mut reloader).await;
     log::info!("{signal}: shutting down");
+    if stopping_store.node().is_some()
+        && let Err(error) = stopping_store.is_reached_at(String::new(), String::new()).await
+    {
+        log::debug!("other nodes still send agents here: {error}");
+    }
     // The API's clients first: the agents' replies are still on their way to them.
     api_stopper.stop();
     tokio::select! {
@@ -336,6 +352,9 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     while let Some(task) = tasks.join_next().await {
         ended(task);
     }
+    if let Some(bus) = opened_bus {
+        bus.close().await;
+    }
     Ok(())
 }
 
@@ -343,7 +362,8 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
 async fn open_bus(
     address: Option<BusAddress>,
     store: &dyn Store,
-    ready: &mut Ready,
+    ready: &Ready,
+    scheme: &str,
     flags: &Flags,
 ) -> Result<Arc<dyn Bus>, Error> {
     let failed = |error: StoreError| Error::System {
@@ -351,7 +371,7 @@ async fn open_bus(
         source: std::io::Error::other(error),
     };
     let agents = flags.advertised(ready.listen[0]);
-    store.is_reached_at(agents, ready.http.to_string()).await.map_err(failed)?;
+    store.is_reached_at(agents, format!("{scheme}://{}", ready.http)).await.map_err(failed)?;
     let site = store.site().await.map_err(failed)?;
     match address {
         Some(address) => Ok(Arc::new(NatsBus::open(address, &site).await?)),

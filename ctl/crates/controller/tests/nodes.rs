@@ -4,6 +4,7 @@
 
 mod support;
 
+use agent_wire::message::InitReply;
 use serde_json::{Value, json};
 use std::sync::mpsc::{Receiver, channel};
 use support::{Agent, Controller, DEADLINE, Host};
@@ -88,8 +89,13 @@ fn a_host_joins_by_one_node_and_is_asked_by_another_one() {
     drop(agent);
     for node in &site.nodes {
         wait_until("both know that it has gone", || !connected(node, &host.id));
-        assert_eq!(node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0, 409);
+        assert_eq!(node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0, 404);
     }
+}
+
+/// Answers every request of an agent by success, as long as it has a channel.
+fn answer_all(agent: Agent) -> Receiver<String> {
+    play(agent, channel().1)
 }
 
 #[test]
@@ -99,27 +105,115 @@ fn a_host_that_moves_to_another_node_is_connected_all_the_time() {
     let agent = site.nodes[0].channel(&host);
     wait_until("it is known", || connected(&site.nodes[1], &host.id));
     drop(agent);
-    let mut agent = site.nodes[1].channel(&host);
+    let _ids = answer_all(site.nodes[1].channel(&host));
     for node in &site.nodes {
-        wait_until("it is at the second node", || {
-            let (status, _) = std::thread::scope(|scope| {
-                let asking = scope.spawn(|| node.ask(&host.id, r#"{"method":"getinfo.os"}"#));
-                while !asking.is_finished() {
-                    if let Ok(Some(message)) = agent.try_receive()
-                        && message["method"] == "getinfo.os"
-                    {
-                        let reply = json!({
-                            "id": message["id"], "resp": "success", "retcode": 0, "message": "",
-                            "data": {}
-                        });
-                        agent.send(&format!("{reply}\n"));
-                    }
-                }
-                asking.join().unwrap()
-            });
-            status == 200
+        wait_until("it answers at its new node", || {
+            node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0 == 200
         });
     }
+}
+
+/// Reads an agent's channel until the server's last words, a goodbye; returns them.
+fn farewell(mut agent: Agent) -> Value {
+    let mut last = Value::Null;
+    while let Ok(Some(message)) = agent.try_receive() {
+        if message.contains_key("return_within") {
+            last = Value::Object(message);
+        }
+    }
+    last
+}
+
+/// Returns the number of a node.
+fn number(site: &Site, node: usize) -> i64 {
+    let list = site.nodes[0].get("/nodes").1;
+    let name = format!("node-{node}");
+    let found = list["nodes"].as_array().unwrap().iter().find(|row| row["name"] == name.as_str());
+    found.unwrap()["number"].as_i64().unwrap()
+}
+
+#[test]
+fn a_drained_node_sends_its_hosts_and_the_lead_to_the_others_until_it_is_resumed() {
+    let Some(site) = Site::start(2) else { return };
+    let leader = wait_some("a leader", || site.leader());
+    let other = 1 - leader;
+    let host = site.host(leader);
+    let agent = site.nodes[leader].channel(&host);
+    wait_until("it is known", || connected(&site.nodes[other], &host.id));
+    let drained = format!("/nodes/{}", number(&site, leader));
+    let (status, node) = site.nodes[other].post(&format!("{drained}/drain"), &json!({}));
+    assert_eq!((status, &node["drained"]), (200, &json!(true)), "{node}");
+    let goodbye = farewell(agent);
+    assert_eq!(goodbye["server"], site.nodes[other].agents.to_string(), "{goodbye}");
+    wait_until("the other one leads", || site.leader() == Some(other));
+    wait_until("a host that comes is redirected", || {
+        matches!(site.nodes[leader].open_channel(&host, &json!({})).1,
+            InitReply::Redirect { server } if server == site.nodes[other].agents.to_string())
+    });
+    let _kept = site.nodes[other].channel(&host);
+    wait_until("it is connected", || connected(&site.nodes[leader], &host.id));
+    // Nobody takes its hosts if the other one is drained, too.
+    let both = format!("/nodes/{}", number(&site, other));
+    assert_eq!(site.nodes[leader].post(&format!("{both}/drain"), &json!({})).0, 200);
+    wait_until("it is accepted", || {
+        matches!(site.nodes[leader].open_channel(&host, &json!({})).1, InitReply::Accept)
+    });
+    for node in [&drained, &both] {
+        let (status, node) = site.nodes[other].post(&format!("{node}/resume"), &json!({}));
+        assert_eq!((status, &node["drained"]), (200, &json!(false)), "{node}");
+    }
+    assert_eq!(site.nodes[0].delete(&drained), 409, "it runs");
+    assert_eq!(site.nodes[0].post("/nodes/77/drain", &json!({})).0, 404);
+    let audit = site.nodes[0].get("/events?limit=1000").1.to_string();
+    assert!(audit.contains("nodes.manage"), "{audit}");
+}
+
+#[test]
+fn a_node_that_stops_hands_its_hosts_and_the_lead_on_at_once() {
+    let Some(mut site) = Site::start(2) else { return };
+    let leader = wait_some("a leader", || site.leader());
+    let other = 1 - leader;
+    let host = site.host(leader);
+    let agent = site.nodes[leader].channel(&host);
+    let leaving = number(&site, leader);
+    wait_until("it is known", || connected(&site.nodes[other], &host.id));
+    site.nodes[leader].signal("TERM");
+    let goodbye = farewell(agent);
+    assert_eq!(goodbye["server"], site.nodes[other].agents.to_string(), "{goodbye}");
+    assert!(site.nodes[leader].wait().success());
+    wait_until("the other one leads", || site.leader() == Some(other));
+    wait_until("the host is away", || !connected(&site.nodes[other], &host.id));
+    let gone = site.nodes[other].get("/nodes").1;
+    let gone = gone["nodes"].as_array().unwrap().iter().find(|row| row["number"] == leaving);
+    assert_eq!(gone.unwrap()["running"], false);
+    assert_eq!(site.nodes[other].delete(&format!("/nodes/{leaving}")), 204);
+    wait_until("it is forgotten", || {
+        site.nodes[other].get("/nodes").1["nodes"].as_array().unwrap().len() == 1
+    });
+}
+
+#[test]
+fn a_node_without_its_database_says_so_and_still_answers_for_its_hosts() {
+    let Some(server) = PostgresServer::start(&[]) else { return };
+    let Some(bus) = NatsServer::start("") else { return };
+    let database = server.create();
+    let url = bus.url();
+    let node = Controller::start_own(&["--database", database.url(), "--bus", &url]);
+    let (_, token) = node.join_token(&json!({ "max_uses": 10 }));
+    let host = node.enroll(&token);
+    let _ids = answer_all(node.channel(&host));
+    wait_until("it is ready", || node.probe("/readyz").0 == 200);
+    server.kill();
+    let (_, why) = wait_some("that it is not ready", || {
+        Some(node.probe("/readyz")).filter(|(status, _)| *status == 503)
+    });
+    assert!(why["detail"].as_str().unwrap().contains("store"), "{why}");
+    assert_eq!(node.probe("/healthz").0, 200);
+    server.start_again();
+    wait_until("it is ready again", || node.probe("/readyz").0 == 200);
+    wait_until("the host answers", || {
+        node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0 == 200
+    });
 }
 
 #[test]

@@ -39,6 +39,9 @@ use tokio_rustls::server::TlsStream;
 /// Bytes taken from the stream at once: a TLS record's worth (RFC 8446 §5.1).
 const READ: usize = 16 << 10;
 
+/// The time within which an agent goes to another node, in seconds: few go at once.
+const MOVE_WITHIN: u64 = 1;
+
 /// The time for a peer to take its last line.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -173,6 +176,7 @@ impl Channel {
                     Fetched::Close(CloseReason::Redelivery) => return DisconnectReason::Redelivery,
                     Fetched::Close(CloseReason::Revoked) => return DisconnectReason::Revoked,
                     Fetched::Close(CloseReason::Renewed) => return DisconnectReason::Renewed,
+                    Fetched::Close(CloseReason::Moved) => return DisconnectReason::Moved,
                     Fetched::Close(CloseReason::Stopped) => return DisconnectReason::Stopped,
                 },
                 () = validity.due() => if let Err(error) = validity.check(self.chain()) {
@@ -240,8 +244,14 @@ impl Channel {
 
     async fn close(mut self, reason: &DisconnectReason, services: &Services) {
         let mut bytes = self.outgoing.split_off(self.written);
-        if let DisconnectReason::Stopped = reason {
-            line(&Goodbye { return_within: services.return_within() }, &mut bytes);
+        let return_within = match reason {
+            DisconnectReason::Stopped => Some(services.return_within()),
+            DisconnectReason::Moved => Some(MOVE_WITHIN),
+            _ => None,
+        };
+        if let Some(return_within) = return_within {
+            let server = services.redirect.others();
+            line(&Goodbye { return_within, server }, &mut bytes);
         }
         let last = match reason {
             DisconnectReason::Malformed(error) => {
@@ -271,6 +281,7 @@ impl Channel {
             | DisconnectReason::Lost(_)
             | DisconnectReason::Redelivery
             | DisconnectReason::Renewed
+            | DisconnectReason::Moved
             | DisconnectReason::Stopped => None,
         };
         if let Some(last) = last {

@@ -16,6 +16,7 @@
 
 mod admission;
 mod approvals;
+mod balance;
 mod certificate;
 mod channel;
 mod disconnect;
@@ -44,6 +45,7 @@ mod validity;
 
 pub(crate) use admission::Admission;
 pub(crate) use approvals::Approvals;
+pub(crate) use balance::balance;
 pub(crate) use certificate::key_matches;
 pub(crate) use handshake::Services;
 pub(crate) use listener::{Permits, bind, serve};
@@ -53,7 +55,7 @@ pub(crate) use post::{Clerk, Post};
 pub(crate) use reach::{Asked, Reach};
 pub(crate) use redirect::{Redirect, Rule as RedirectRule};
 pub(crate) use registry::{Notice, Registry};
-pub(crate) use reply::{NoReply, PendingReply};
+pub(crate) use reply::NoReply;
 pub(crate) use room::Room;
 pub(crate) use session::{AgentRequest, Session};
 pub(crate) use settle::settled;

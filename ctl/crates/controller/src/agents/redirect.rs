@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Sessions that a node may have beyond twice those of another one.
-const SPARE: usize = 10;
+pub(super) const SPARE: usize = 10;
 
 /// Nodes that an agent is told of.
 const MOST: usize = 5;
@@ -53,37 +53,55 @@ impl Rule {
         if let Some(Redirect(server)) = &self.given {
             return InitReply::Redirect { server: server.clone() };
         }
-        let others = self.own.and_then(|own| better(&self.nodes.borrow(), own, here));
-        match others {
+        let server = self.own.and_then(|own| {
+            let nodes = self.nodes.borrow();
+            let others = others(&nodes, own);
+            (is_drained(&nodes, own) || has_far_more(&others, here)).then(|| list(&others)).flatten()
+        });
+        match server {
             Some(server) => InitReply::Redirect { server },
             None => InitReply::Accept,
         }
     }
+
+    /// Returns the other nodes that take agents, as a redirect lists them; `None` where there are none.
+    pub(super) fn others(&self) -> Option<String> {
+        list(&others(&self.nodes.borrow(), self.own?))
+    }
 }
 
-/// Returns the nodes that agents are sent to, those with the fewest sessions first; `None` where they
-/// may stay.
-fn better(nodes: &[NodeRow], own: i32, here: usize) -> Option<String> {
-    let is_drained = nodes.iter().any(|node| node.number == own && node.is_drained);
+/// Returns the other nodes that take agents, those with the fewest sessions first.
+pub(super) fn others(nodes: &[NodeRow], own: i32) -> Vec<&NodeRow> {
     let takes = |node: &&NodeRow| {
         node.number != own && node.is_alive && !node.is_drained && !node.card.agents.is_empty()
     };
     let mut others: Vec<&NodeRow> = nodes.iter().filter(takes).collect();
     others.sort_by_key(|node| (node.sessions, node.number));
-    let fewest = others.first()?.sessions as usize;
-    if !is_drained && here <= 2 * fewest + SPARE {
-        return None;
-    }
+    others
+}
+
+/// Returns whether an operator wants a node to have no agents.
+pub(super) fn is_drained(nodes: &[NodeRow], own: i32) -> bool {
+    nodes.iter().any(|node| node.number == own && node.is_drained)
+}
+
+/// Returns whether a node with so many sessions has far more than one of the others.
+pub(super) fn has_far_more(others: &[&NodeRow], here: usize) -> bool {
+    others.first().is_some_and(|other| here > 2 * other.sessions as usize + SPARE)
+}
+
+fn list(others: &[&NodeRow]) -> Option<String> {
     let list: Vec<&str> = others.iter().take(MOST).map(|node| &*node.card.agents).collect();
-    Some(list.join(","))
+    (!list.is_empty()).then(|| list.join(","))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::NodeCard;
 
-    fn node(number: i32, sessions: u32) -> NodeRow {
+    /// Returns a node that is alive.
+    pub(in crate::agents) fn node(number: i32, sessions: u32) -> NodeRow {
         let card = NodeCard {
             id: String::new(),
             name: String::new(),
@@ -95,19 +113,27 @@ mod tests {
         NodeRow { number, card, is_alive, leads, is_drained, sessions, started_at: 0 }
     }
 
+    fn redirected(nodes: &[NodeRow], here: usize) -> Option<String> {
+        let (_sender, nodes) = watch::channel(Arc::from(nodes));
+        match (Rule { given: None, own: Some(1), nodes }).decide(here) {
+            InitReply::Redirect { server } => Some(server),
+            _ => None,
+        }
+    }
+
     #[test]
     fn agents_go_where_there_are_far_fewer() {
         let nodes = [node(1, 0), node(2, 100), node(3, 40), node(4, 60)];
-        assert_eq!(better(&nodes, 1, 90), None);
-        assert_eq!(better(&nodes, 1, 91).as_deref(), Some("n3,n4,n2"));
-        assert_eq!(better(&nodes[..1], 1, 1000), None, "it is the only one");
+        assert_eq!(redirected(&nodes, 90), None);
+        assert_eq!(redirected(&nodes, 91).as_deref(), Some("n3,n4,n2"));
+        assert_eq!(redirected(&nodes[..1], 1000), None, "it is the only one");
         let mut drained = nodes.clone();
         drained[0].is_drained = true;
-        assert_eq!(better(&drained, 1, 0).as_deref(), Some("n3,n4,n2"));
+        assert_eq!(redirected(&drained, 0).as_deref(), Some("n3,n4,n2"));
         drained[2].is_alive = false;
         drained[3].is_drained = true;
-        assert_eq!(better(&drained, 1, 0).as_deref(), Some("n2"));
+        assert_eq!(redirected(&drained, 0).as_deref(), Some("n2"));
         drained[1].is_drained = true;
-        assert_eq!(better(&drained, 1, 0), None, "nobody takes them");
+        assert_eq!(redirected(&drained, 0), None, "nobody takes them");
     }
 }

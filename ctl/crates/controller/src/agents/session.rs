@@ -86,6 +86,8 @@ pub(super) enum CloseReason {
     Revoked,
     /// The agent is to come back with the certificate that it has got.
     Renewed,
+    /// The agent is to go to another node.
+    Moved,
     /// The controller is shutting down.
     Stopped,
 }
@@ -389,7 +391,8 @@ impl Session {
                 CloseReason::Replaced
                 | CloseReason::Redelivery
                 | CloseReason::Revoked
-                | CloseReason::Renewed,
+                | CloseReason::Renewed
+                | CloseReason::Moved,
             )
             | None => NoReply::Disconnected,
         }

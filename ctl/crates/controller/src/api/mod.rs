@@ -33,6 +33,7 @@ mod live;
 mod login;
 mod login_link;
 mod metrics;
+mod nodes;
 mod ndjson;
 mod openapi;
 mod operators;

@@ -101,13 +101,20 @@ impl Driver {
             }
             // Ends when either does.
             let (stopper, ends) = stop::pair();
-            tokio::select! {
-                () = self.lead(&ends) => return,
-                _ = leads.wait_for(|leads| !*leads) => {}
-                () = stop.requested() => {}
-            }
+            let is_over = tokio::select! {
+                () = self.lead(&ends) => true,
+                led = leads.wait_for(|leads| !*leads) => led.is_err(),
+                () = stop.requested() => true,
+            };
             stopper.stop();
             self.let_go().await;
+            // Nobody waits for the lease of a node that stops, or is drained, to end.
+            if let Err(error) = self.doors.store.give_up_lead().await {
+                log::debug!("another node has to find out that this one leads no longer: {error}");
+            }
+            if is_over {
+                return;
+            }
         }
     }
 

@@ -36,7 +36,11 @@ pub(crate) trait Nodes {
     /// old. It is told before another one may begin, unless it was cut off.
     fn leads(&self) -> watch::Receiver<bool>;
 
-    /// Lets another node lead. Whoever acts for the leader has ended.
+    /// Asks whoever acts for the leader to end, and then to [give the lead up](Self::give_up_lead): for
+    /// a while, this node does not take it.
+    fn decline_lead(&self);
+
+    /// Lets another node lead, if this one does. Whoever acts for the leader has ended.
     ///
     /// # Errors
     /// When the database cannot be written.

@@ -99,6 +99,7 @@ impl Server {
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             clients: 64,
             metrics,
+            bus: None,
             about: About {
                 started: SystemTime::now(),
                 listen: vec![address.to_string()],

@@ -50,7 +50,7 @@ const ENTER: &str = "\
 /// Begins a node's tenure. What it leaves behind when it ends is to be settled.
 const BEGIN: &str = "\
     UPDATE nodes SET name = $2, version = $3, agents = $4, http = $5, epoch = $6, \
-    ends = clock_timestamp() + $7::float8 * interval '1 second', is_drained = false, \
+    ends = clock_timestamp() + $7::float8 * interval '1 second', \
     is_settled = false, sessions = 0, started_at = $8 WHERE number = $1";
 
 impl Tenure {

@@ -34,6 +34,8 @@ impl Nodes for SqliteStore {
         self.nodes.leads()
     }
 
+    fn decline_lead(&self) {}
+
     async fn give_up_lead(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -25,10 +25,12 @@ const RENEW: &str = "\
     UPDATE nodes SET ends = clock_timestamp() + $3::float8 * interval '1 second', sessions = $4 \
     WHERE number = $1 AND epoch = $2";
 
-/// Takes the lead that nobody has.
+/// Takes the lead that nobody has. One that is drained leaves it to others, if there are any.
 const LEAD: &str = "\
     UPDATE controller SET lead = n.number FROM nodes n \
-    WHERE n.number = $1 AND n.epoch = $2 AND NOT n.is_drained AND lead IS NULL";
+    WHERE n.number = $1 AND n.epoch = $2 AND lead IS NULL AND (NOT n.is_drained OR NOT EXISTS ( \
+    SELECT 1 FROM nodes o WHERE o.number <> n.number AND NOT o.is_drained \
+    AND o.ends > clock_timestamp()))";
 
 /// Renews the lease until that fails; returns why. Of the only controller, never ends.
 pub(in crate::store::postgres) async fn renew(core: &Weak<Core>, client: &Client) -> String {
@@ -58,8 +60,11 @@ pub(in crate::store::postgres) async fn renew(core: &Weak<Core>, client: &Client
             }
         }
         drop(strong);
-        while settling.try_join_next().is_some() {}
-        sleep_until((since + BEAT).into()).await;
+        // The lead of a node that is settled is free.
+        tokio::select! {
+            () = sleep_until((since + BEAT).into()) => {}
+            Some(_) = settling.join_next() => {}
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Known {
     pub(super) fn are(&self, own: i32, rows: Arc<[NodeRow]>) {
         let leads = rows.iter().any(|row| row.number == own && row.leads);
         self.published.are(rows);
-        self.set_leads(leads);
+        self.set_leads(leads && !self.declines());
     }
 
     /// Notes that a tenure has begun.
@@ -143,9 +143,15 @@ impl Nodes for PostgresStore {
         self.core.nodes.published.leads()
     }
 
-    async fn give_up_lead(&self) -> Result<(), StoreError> {
-        self.core.nodes.set_leads(false);
+    fn decline_lead(&self) {
         *self.core.nodes.declines.lock() = Some(Instant::now() + LEASE);
+        self.core.nodes.set_leads(false);
+    }
+
+    async fn give_up_lead(&self) -> Result<(), StoreError> {
+        if self.node().is_none() {
+            return Ok(());
+        }
         change!(self, |transaction| give_up_lead(&transaction))
     }
 

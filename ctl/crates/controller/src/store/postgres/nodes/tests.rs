@@ -90,6 +90,7 @@ async fn one_node_leads_and_another_one_when_it_stops() {
     assert_eq!(names, ["first", "second"]);
     assert!(!*second.leads().borrow());
 
+    first.decline_lead();
     first.give_up_lead().await.unwrap();
     leads(&second, true).await;
     assert!(!*first.leads().borrow());
