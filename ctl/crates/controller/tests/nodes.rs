@@ -124,6 +124,18 @@ fn farewell(mut agent: Agent) -> Value {
     last
 }
 
+/// Waits until each node knows where agents reach the others.
+fn know_each_other(site: &Site) {
+    for node in &site.nodes {
+        wait_until("it knows all nodes", || {
+            let list = node.get("/nodes").1;
+            let rows = list["nodes"].as_array().unwrap();
+            rows.len() == site.nodes.len()
+                && rows.iter().all(|row| row["listen"].as_array().is_some_and(|at| !at.is_empty()))
+        });
+    }
+}
+
 /// Returns the number of a node.
 fn number(site: &Site, node: usize) -> i64 {
     let list = site.nodes[0].get("/nodes").1;
@@ -135,6 +147,7 @@ fn number(site: &Site, node: usize) -> i64 {
 #[test]
 fn a_drained_node_sends_its_hosts_and_the_lead_to_the_others_until_it_is_resumed() {
     let Some(site) = Site::start(2) else { return };
+    know_each_other(&site);
     let leader = wait_some("a leader", || site.leader());
     let other = 1 - leader;
     let host = site.host(leader);
@@ -171,13 +184,14 @@ fn a_drained_node_sends_its_hosts_and_the_lead_to_the_others_until_it_is_resumed
 #[test]
 fn a_node_that_stops_hands_its_hosts_and_the_lead_on_at_once() {
     let Some(mut site) = Site::start(2) else { return };
+    know_each_other(&site);
     let leader = wait_some("a leader", || site.leader());
     let other = 1 - leader;
     let host = site.host(leader);
     let agent = site.nodes[leader].channel(&host);
     let leaving = number(&site, leader);
     wait_until("it is known", || connected(&site.nodes[other], &host.id));
-    site.nodes[leader].signal("TERM");
+    site.nodes[leader].signal("-TERM");
     let goodbye = farewell(agent);
     assert_eq!(goodbye["server"], site.nodes[other].agents.to_string(), "{goodbye}");
     assert!(site.nodes[leader].wait().success());
