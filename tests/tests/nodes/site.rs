@@ -75,7 +75,7 @@ impl Site {
             .args(["--listen", listen, "--http", http, "--name", "127.0.0.1"])
             .args(["--enroll-rate-per-address", "1000", "--node-name", &format!("node-{number}")])
             .args(["--database", self.database.url(), "--bus", &self.bus.url()])
-            .args(["--advertise", "127.0.0.1", "--state-dir"])
+            .args(["--state-dir"])
             .arg(dir.join("state"))
             .arg("--token-file")
             .arg(self.scratch.file("token"))

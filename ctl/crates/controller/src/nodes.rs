@@ -60,7 +60,10 @@ pub(crate) async fn follow_hosts(registry: Arc<Registry>, store: Arc<dyn Store>,
             heard = moves.recv() => match heard {
                 Ok(moves) => {
                     if let Some(own) = store.node() {
-                        registry.follow(&moves, own);
+                        let here = registry.follow(&moves, own);
+                        if !here.is_empty() && store.has_hosts(here).await.is_err() {
+                            all = true;
+                        }
                     }
                 }
                 Err(RecvError::Lagged(_)) => all = true,

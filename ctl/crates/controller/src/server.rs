@@ -111,6 +111,7 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
     let roles = flags.roles.as_deref().map(FileRoles::load).transpose()?.unwrap_or_default();
     let tls_files = flags.tls_files();
     let share = descriptors::share_out(flags.max_connections)?;
+    flags.check_advertised()?;
     // One controller makes the CA: the directory is locked from here on.
     let bus = flags.bus()?;
     let (store, state_dir_lock) = open_store(flags)?;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 /// Returns how many hosts that get requests are connected.
 pub(crate) fn online(store: &dyn Store, registry: &Registry) -> u64 {
     // A host's state and its channel do not change in one moment.
-    (registry.online() as u64).min(store.counts().active)
+    (registry.online_everywhere() as u64).min(store.counts().active)
 }
 
 /// Keeps samples while this node leads, until the controller stops. A time in which no controller runs

@@ -24,6 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Agents that are sent away in a second.
 const RATE: u32 = 100;
 
+/// After so many were sent away, the others must have half as many more: else agents do not reach them,
+/// and none is sent away for [`PAUSE`].
+const TRIED: usize = 100;
+
+/// How long nobody is sent to nodes that agents do not reach.
+const PAUSE: Duration = Duration::from_secs(600);
+
 /// What this node does about its agents.
 #[derive(Debug, Default)]
 struct Balance {
@@ -31,12 +38,22 @@ struct Balance {
     uneven: Option<Instant>,
     /// Since when it is drained.
     drained: Option<Instant>,
-    /// Whether it sends away what is above the average.
-    evens_out: bool,
+    /// While it sends away what is above the average.
+    evening: Option<Evening>,
+    /// Until when it sends nobody away for that.
+    paused: Option<Instant>,
+}
+
+/// How it goes to send away what is above the average.
+#[derive(Clone, Copy, Debug)]
+struct Evening {
+    sent: usize,
+    /// The sessions of the others when it began.
+    others: usize,
 }
 
 /// How many agents are to go now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Leaving {
     count: usize,
     /// Whether also those go that have not answered all requests yet.
@@ -79,12 +96,28 @@ impl Balance {
             *self = Self { drained: Some(since), ..Self::default() };
             return Leaving { count: here.min(most), busy_too: now - since >= PATIENCE };
         }
+        self.paused = self.paused.filter(|until| now < *until);
+        let others_have = others.iter().map(|node| node.sessions as usize).sum::<usize>();
         self.uneven = has_far_more(&others, here).then(|| self.uneven.unwrap_or(now));
-        self.evens_out |= self.uneven.is_some_and(|since| now - since >= UNEVEN);
-        let everywhere = here + others.iter().map(|node| node.sessions as usize).sum::<usize>();
-        let above = here.saturating_sub(everywhere.div_ceil(others.len() + 1));
-        self.evens_out &= above > 0;
-        Leaving { count: if self.evens_out { above.min(most) } else { 0 }, busy_too: false }
+        if self.evening.is_none() && self.uneven.is_some_and(|since| now - since >= UNEVEN) {
+            self.evening = Some(Evening { sent: 0, others: others_have });
+        }
+        let above = here.saturating_sub((here + others_have).div_ceil(others.len() + 1));
+        self.evening = self.evening.filter(|_| above > 0 && self.paused.is_none());
+        let Some(evening) = &mut self.evening else { return Leaving::default() };
+        if evening.sent >= TRIED && others_have < evening.others + evening.sent / 2 {
+            log::warn!(
+                "{} hosts were sent to other nodes, and most of them did not get there: do agents \
+                 reach all nodes where --advertise says? The next try is in {} min",
+                evening.sent,
+                PAUSE.as_secs() / 60
+            );
+            self.paused = Some(now + PAUSE);
+            return Leaving::default();
+        }
+        let count = above.min(most);
+        evening.sent += count;
+        Leaving { count, busy_too: false }
     }
 }
 
@@ -125,6 +158,19 @@ mod tests {
         assert_eq!(balance.leaving(&nodes(75), 1, 150, begin + UNEVEN), idle(50));
         assert_eq!(balance.leaving(&nodes(100), 1, 100, begin + UNEVEN), idle(0));
         assert_eq!(balance.leaving(&nodes(75), 1, 150, begin + UNEVEN), idle(0));
+    }
+
+    #[test]
+    fn nobody_is_sent_for_a_while_to_nodes_that_agents_do_not_reach() {
+        let (mut balance, begin) = (Balance::default(), Instant::now());
+        let nodes = [node(1, 0), node(2, 0)];
+        assert_eq!(balance.leaving(&nodes, 1, 300, begin), idle(0));
+        assert_eq!(balance.leaving(&nodes, 1, 300, begin + UNEVEN), idle(150));
+        // They are back.
+        for later in [UNEVEN, 2 * UNEVEN, PAUSE] {
+            assert_eq!(balance.leaving(&nodes, 1, 300, begin + later), idle(0));
+        }
+        assert_eq!(balance.leaving(&nodes, 1, 300, begin + UNEVEN + PAUSE), idle(150));
     }
 
     #[test]

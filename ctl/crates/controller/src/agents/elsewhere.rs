@@ -32,8 +32,15 @@ impl Elsewhere {
     pub(super) fn follow(&self, moves: &Moves, own: i32) -> Vec<Change> {
         let mut known = self.0.lock();
         let mut changes = Vec::new();
-        for place in moves.places.iter().filter(|place| place.from != own) {
+        for place in &moves.places {
             let host = &*place.host;
+            if place.from == own {
+                // One that is here is not there: it has a session, of which the registry tells.
+                if place.is_there {
+                    known.remove(host);
+                }
+                continue;
+            }
             if place.is_there {
                 let host: Arc<str> = host.into();
                 if known.insert(Arc::clone(&host), place.from).is_none() {

@@ -1,8 +1,9 @@
 //! The decision on each `init`: accept the agent here, or redirect it.
 //!
 //! It is made twice for one agent, before TLS and inside it. `--redirect-to` sends every agent away. A
-//! node that is drained sends them to the others, and one that has far more sessions than another one
-//! sends them to those with fewer.
+//! node that is drained sends them to the others. One that has too many sessions does not: whether
+//! agents reach another node, no node knows. It sends some away that it has (`balance`), which come back
+//! if they find nobody else.
 
 use crate::store::NodeRow;
 use agent_wire::message::InitReply;
@@ -30,6 +31,13 @@ impl Redirect {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns the list; an address without a port gets this one.
+    pub(crate) fn with_port(&self, port: u16) -> String {
+        let list = parse_list(&self.0).unwrap_or_default();
+        let list = list.into_iter().map(|at| at.socket(port).to_string());
+        list.collect::<Vec<_>>().join(",")
+    }
+
     /// Returns the list.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -48,15 +56,15 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// Returns the reply to an agent's `init`; `here` counts the sessions of this node.
-    pub(super) fn decide(&self, here: usize) -> InitReply {
+    /// Returns the reply to an agent's `init`.
+    pub(super) fn decide(&self) -> InitReply {
         if let Some(Redirect(server)) = &self.given {
             return InitReply::Redirect { server: server.clone() };
         }
         let server = self.own.and_then(|own| {
             let nodes = self.nodes.borrow();
             let others = others(&nodes, own);
-            (is_drained(&nodes, own) || has_far_more(&others, here)).then(|| list(&others)).flatten()
+            is_drained(&nodes, own).then(|| list(&others)).flatten()
         });
         match server {
             Some(server) => InitReply::Redirect { server },
@@ -73,7 +81,9 @@ impl Rule {
 /// Returns the other nodes that take agents, those with the fewest sessions first.
 pub(super) fn others(nodes: &[NodeRow], own: i32) -> Vec<&NodeRow> {
     let takes = |node: &&NodeRow| {
-        node.number != own && node.is_alive && !node.is_drained && !node.card.agents.is_empty()
+        // Agents reject a list with anything else in it.
+        let is_reached = parse_list(&node.card.agents).is_ok();
+        node.number != own && node.is_alive && !node.is_drained && is_reached
     };
     let mut others: Vec<&NodeRow> = nodes.iter().filter(takes).collect();
     others.sort_by_key(|node| (node.sessions, node.number));
@@ -106,34 +116,37 @@ pub(super) mod tests {
             id: String::new(),
             name: String::new(),
             version: String::new(),
-            agents: format!("n{number}"),
+            agents: format!("10.0.0.{number}"),
             http: String::new(),
         };
         let (is_alive, leads, is_drained) = (true, false, false);
         NodeRow { number, card, is_alive, leads, is_drained, sessions, started_at: 0 }
     }
 
-    fn redirected(nodes: &[NodeRow], here: usize) -> Option<String> {
+    fn redirected(nodes: &[NodeRow]) -> Option<String> {
         let (_sender, nodes) = watch::channel(Arc::from(nodes));
-        match (Rule { given: None, own: Some(1), nodes }).decide(here) {
+        match (Rule { given: None, own: Some(1), nodes }).decide() {
             InitReply::Redirect { server } => Some(server),
             _ => None,
         }
     }
 
     #[test]
-    fn agents_go_where_there_are_far_fewer() {
-        let nodes = [node(1, 0), node(2, 100), node(3, 40), node(4, 60)];
-        assert_eq!(redirected(&nodes, 90), None);
-        assert_eq!(redirected(&nodes, 91).as_deref(), Some("n3,n4,n2"));
-        assert_eq!(redirected(&nodes[..1], 1000), None, "it is the only one");
-        let mut drained = nodes.clone();
-        drained[0].is_drained = true;
-        assert_eq!(redirected(&drained, 0).as_deref(), Some("n3,n4,n2"));
-        drained[2].is_alive = false;
-        drained[3].is_drained = true;
-        assert_eq!(redirected(&drained, 0).as_deref(), Some("n2"));
-        drained[1].is_drained = true;
-        assert_eq!(redirected(&drained, 0), None, "nobody takes them");
+    fn agents_of_a_drained_node_go_to_those_that_have_the_fewest() {
+        let mut nodes = [node(1, 0), node(2, 100), node(3, 40), node(4, 60)];
+        assert_eq!(redirected(&nodes), None);
+        nodes[0].is_drained = true;
+        assert_eq!(redirected(&nodes).as_deref(), Some("10.0.0.3,10.0.0.4,10.0.0.2"));
+        nodes[2].is_alive = false;
+        nodes[3].is_drained = true;
+        assert_eq!(redirected(&nodes).as_deref(), Some("10.0.0.2"));
+        nodes[1].card.agents = "a-name:7443".to_owned();
+        assert_eq!(redirected(&nodes), None, "nobody takes them");
+    }
+
+    #[test]
+    fn an_address_without_a_port_gets_that_of_the_node() {
+        let given = Redirect::parse("10.0.0.1, 10.0.0.2:8443,[fd00::1]").unwrap();
+        assert_eq!(given.with_port(7000), "10.0.0.1:7000,10.0.0.2:8443,[fd00::1]:7000");
     }
 }

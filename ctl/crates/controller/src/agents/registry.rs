@@ -143,12 +143,16 @@ impl Registry {
         let _ = self.post.set(post);
     }
 
-    /// Follows hosts that come to other nodes than this one, or leave them.
-    pub(crate) fn follow(&self, moves: &Moves, own: i32) {
+    /// Follows hosts that come to other nodes than this one, or leave them. Returns those that are here,
+    /// though another node has just said that they are nowhere: it had them before.
+    pub(crate) fn follow(&self, moves: &Moves, own: i32) -> Vec<String> {
         self.heard(self.elsewhere.follow(moves, own));
         if let Some(post) = self.post.get() {
             moves.emptied.iter().for_each(|node| post.node_has_gone(*node));
         }
+        let left = moves.places.iter().filter(|place| place.from != own && !place.is_there);
+        let here = left.filter(|place| self.find(&place.host).is_some());
+        here.map(|place| place.host.clone()).collect()
     }
 
     /// Takes the hosts of other nodes, as they were read.
@@ -203,6 +207,11 @@ impl Registry {
         serving.filter(|session| session.restriction().is_none()).count()
     }
 
+    /// Returns the number of connected hosts that get requests, with all of other nodes.
+    pub(crate) fn online_everywhere(&self) -> usize {
+        self.online() + self.elsewhere.count()
+    }
+
     /// Returns every session that serves a host, ordered by host id.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let sessions = self.sessions.lock();
@@ -247,7 +256,8 @@ impl Registry {
         }
     }
 
-    fn of(&self, host: &str) -> Vec<Arc<Session>> {
+    /// Returns every session of a host that is here.
+    pub(super) fn of(&self, host: &str) -> Vec<Arc<Session>> {
         let mut all = self.clones(host);
         all.extend(self.find(host));
         all

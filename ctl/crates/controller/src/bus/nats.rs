@@ -26,6 +26,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest of these waits.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
+/// The longest wait for room for an order to the client.
+const ORDER: Duration = Duration::from_secs(1);
+
 /// The longest wait for what waits to be sent when the bus closes.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -164,10 +167,15 @@ impl Bus for NatsBus {
 
     async fn listen(&self, topic: &Topic) -> Box<dyn Listener> {
         let subject = format!("{}{topic}", self.prefix);
-        let messages = match self.client.subscribe(subject).await {
-            Ok(messages) => Some(messages),
-            Err(error) => {
+        // While the server is away, orders for it wait, and there is room for some of them only.
+        let messages = match timeout(ORDER, self.client.subscribe(subject)).await {
+            Ok(Ok(messages)) => Some(messages),
+            Ok(Err(error)) => {
                 log::debug!("cannot listen on the bus: {error}");
+                None
+            }
+            Err(_) => {
+                log::debug!("cannot listen on the bus: too much waits for the server");
                 None
             }
         };
@@ -184,7 +192,7 @@ impl Bus for NatsBus {
             let _ = timeout(CLOSE, self.client.flush()).await;
         }
         // An error means that the client has ended already.
-        let _ = self.client.drain().await;
+        let _ = timeout(CLOSE, self.client.drain()).await;
     }
 }
 

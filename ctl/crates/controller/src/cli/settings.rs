@@ -142,11 +142,25 @@ impl Flags {
         })
     }
 
+    /// Returns why nobody could say where agents reach this node.
+    ///
+    /// # Errors
+    /// When it listens on every address, and `--advertise` does not say which ones agents use.
+    pub(crate) fn check_advertised(&self) -> Result<(), Error> {
+        let everywhere = self.listen().iter().any(|listen| listen.ip().is_unspecified());
+        if self.bus.is_some() && self.advertise.is_none() && everywhere {
+            return Err(Error::Flags(
+                "--bus needs --advertise ADDR, where agents reach this node, unless --listen says so"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Returns where agents reach this node, which listens there.
     pub(crate) fn advertised(&self, listen: SocketAddr) -> String {
         match &self.advertise {
-            Some(given) => given.as_str().to_owned(),
-            None if listen.ip().is_unspecified() => format!("{}:{}", host_name(), listen.port()),
+            Some(given) => given.with_port(listen.port()),
             None => listen.to_string(),
         }
     }

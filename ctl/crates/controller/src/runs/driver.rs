@@ -108,6 +108,9 @@ impl Driver {
             };
             stopper.stop();
             self.let_go().await;
+            if is_over {
+                self.doors.store.decline_lead();
+            }
             // Nobody waits for the lease of a node that stops, or is drained, to end.
             if let Err(error) = self.doors.store.give_up_lead().await {
                 log::debug!("another node has to find out that this one leads no longer: {error}");

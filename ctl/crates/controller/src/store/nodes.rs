@@ -14,14 +14,18 @@ pub(crate) const LEASE: Duration = Duration::from_secs(6);
 /// The time between two renewals.
 pub(crate) const BEAT: Duration = Duration::from_millis(1500);
 
-/// Bytes of a letter: more than the largest message of an agent.
-pub(crate) const MAX_LETTER: usize = 32 << 20;
+/// Bytes of a letter: more than the largest message of an agent, which has at most 64 MiB.
+pub(crate) const MAX_LETTER: usize = 72 << 20;
 
 /// The nodes of a site. A store that one controller has for itself knows none, and leads.
 #[async_trait]
 pub(crate) trait Nodes {
     /// Returns this node's number; `None` where the controller is the only one.
     fn node(&self) -> Option<i32>;
+
+    /// Returns whether this node leads at this moment: its lease lasts, by its own clock. What a leader
+    /// has decided before it stood still, it must not do after that.
+    fn holds_lead(&self) -> bool;
 
     /// Returns all nodes, as they were at the last renewal, by number.
     fn nodes(&self) -> watch::Receiver<Arc<[NodeRow]>>;
@@ -94,6 +98,12 @@ pub(crate) trait Nodes {
     /// # Errors
     /// When the database cannot be written.
     async fn has_hosts(&self, hosts: Vec<String>) -> Result<(), StoreError>;
+
+    /// Says that this node has a host's channel now.
+    fn has_host(&self, host: &str);
+
+    /// Returns the hosts whose records other nodes change from now on: a key may have lost its host.
+    fn records(&self) -> broadcast::Receiver<Arc<[String]>>;
 
     /// Says how many sessions this node has; the others learn it with the next renewal.
     fn has_sessions(&self, count: u32);

@@ -24,6 +24,8 @@ pub(in crate::store) struct Published {
     roles: watch::Sender<()>,
     ca: watch::Sender<i64>,
     moves: broadcast::Sender<Arc<Moves>>,
+    /// Hosts whose records other nodes have changed.
+    records: broadcast::Sender<Arc<[String]>>,
 }
 
 impl Default for Published {
@@ -40,6 +42,7 @@ impl Default for Published {
             roles: watch::Sender::new(()),
             ca: watch::Sender::new(0),
             moves: broadcast::Sender::new(MAX_BEHIND),
+            records: broadcast::Sender::new(MAX_BEHIND),
         }
     }
 }
@@ -94,6 +97,41 @@ impl Published {
         if let Some(generation) = effects.schedules {
             self.schedules.send_replace(generation);
         }
+    }
+
+    /// Publishes what other nodes have changed, which this one's own changes do not tell by themselves.
+    pub(in crate::store) fn heard(&self, records: &[String], moves: Vec<Moves>) {
+        if !records.is_empty() {
+            // As above.
+            let _ = self.records.send(records.into());
+        }
+        for moves in moves {
+            // As above.
+            let _ = self.moves.send(moves.into());
+        }
+    }
+
+    /// Lets every receiver find that it lags, so that it reads again what it follows.
+    pub(in crate::store) fn some_are_missed(&self) {
+        fn overrun<T>(sender: &broadcast::Sender<T>, nothing: impl Fn() -> T) {
+            for _ in 0..=MAX_BEHIND {
+                // Nobody may listen.
+                let _ = sender.send(nothing());
+            }
+        }
+        overrun(&self.standings, || Arc::from([]));
+        overrun(&self.runs, || Arc::from([]));
+        overrun(&self.relabeled, || Arc::from([]));
+        overrun(&self.new_facts, || Arc::from([]));
+        overrun(&self.records, || Arc::from([]));
+        overrun(&self.moves, || Arc::new(Moves::default()));
+        self.budgets.send_replace(());
+        self.roles.send_replace(());
+    }
+
+    /// Returns the hosts whose records other nodes change from now on.
+    pub(in crate::store) fn records(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.records.subscribe()
     }
 
     /// Returns the counts of hosts.

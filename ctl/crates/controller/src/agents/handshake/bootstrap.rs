@@ -57,7 +57,7 @@ pub(super) async fn run(
         Ok(init) => init,
         Err(why) => return Err(why.tell(stream).await),
     };
-    let reply = match services.redirect.decide(services.registry.count()) {
+    let reply = match services.redirect.decide() {
         InitReply::Accept => turn(&init, peer, place, services).await,
         other => other,
     };

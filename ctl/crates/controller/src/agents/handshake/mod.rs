@@ -204,7 +204,7 @@ async fn admit(
         Ok(bound) => bound,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
-    let mut reply = services.redirect.decide(services.registry.count());
+    let mut reply = services.redirect.decide();
     let mut place = None;
     if matches!(reply, InitReply::Accept) {
         match standing::judge(services, identified(init, presented, peer), presented.leaf).await {

@@ -106,7 +106,9 @@ pub(super) async fn enter(services: &Services, session: &Arc<Session>) -> bool {
         }
         return entered;
     }
-    match services.registry.enter(session) {
+    let replaced = services.registry.enter(session);
+    services.store.has_host(host);
+    match replaced {
         Some(older) => {
             log::warn!("{host}: a new session from {from} replaces the one from {}", older.address);
         }

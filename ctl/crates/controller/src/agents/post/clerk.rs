@@ -7,7 +7,7 @@ use crate::agents::reply::NoReply;
 use crate::agents::session::{AgentRequest, CloseReason, Session};
 use crate::bus::{Heard, Topic};
 use crate::stop::Stop;
-use crate::store::{Letter, Store};
+use crate::store::{Letter, Store, StoreError};
 use fleet::Digest;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -115,6 +115,10 @@ impl Clerk {
         }
         let to: BTreeSet<i32> = letters.iter().map(|letter| letter.to).collect();
         while let Err(error) = self.store.post(letters.clone()).await {
+            if let StoreError::Conflict(why) = error {
+                // Asked once more, it would be the same. Whoever waits for an answer waits in vain.
+                return log::error!("letters to other nodes are lost: {why}");
+            }
             log::warn!("letters to other nodes wait for the database: {error}");
             tokio::select! {
                 () = sleep(RETRY) => {}

@@ -110,7 +110,9 @@ impl Ca {
     pub(crate) fn take(&self, texts: &CaTexts) -> Result<(), Error> {
         let _one = self.changing.lock();
         write(&self.settings.dir, texts)?;
-        self.current.send_replace(load(&self.settings)?);
+        // The node that has changed something has counted it. Nodes with other files of --server-ca would
+        // count each other's for ever.
+        self.current.send_replace(load(&self.settings, false)?);
         Ok(())
     }
 }

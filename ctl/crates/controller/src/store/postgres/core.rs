@@ -19,7 +19,7 @@ use crate::store::published::Published;
 use crate::store::unwritten::Unwritten;
 use crate::store::usage::Usage;
 use crate::store::watch::Watches;
-use crate::store::{Bounds, HostCounts, LEASE, NewChannel, StandingChange, StoreError};
+use crate::store::{Bounds, HostCounts, LEASE, Moves, NewChannel, StandingChange, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -90,14 +90,27 @@ impl Core {
         }
     }
 
-    /// Reads what the store knows by heart; then changes may begin. The tenure began after `since`.
+    /// Reads what the store knows by heart; then changes may begin.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) async fn start(&self, tenure: Tenure, since: Instant) -> Result<(), DbError> {
+    pub(super) async fn start(&self, tenure: Tenure) -> Result<(), DbError> {
+        self.know_anew().await?;
+        // Of the only controller, nobody else leads.
+        self.nodes.set_leads(tenure.node.is_none());
+        self.nodes.is_number(tenure.node);
+        let until = tenure.node.map(|_| tenure.since + LEASE);
+        self.hold.is_held(tenure, until);
+        self.nodes.tenure_has_begun();
+        Ok(())
+    }
+
+    /// Reads what the store knows by heart. Of a node, others may have changed anything meanwhile:
+    /// whoever follows changes has missed some.
+    pub(super) async fn know_anew(&self) -> Result<(), DbError> {
         let sql = self.pool.get().await?;
         // First: what changes while the rest is read is news.
-        self.nodes.begin(news::horizon(&sql).await?);
+        self.nodes.begin(news::snapshot(&sql).await?);
         let publishing = self.publishing.lock().await;
         let schedules = schedules::generation(&sql).await?;
         let (_, head) = events::chain(&sql).await?;
@@ -105,17 +118,18 @@ impl Core {
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();
-        // Of the only controller, nobody else leads.
-        self.nodes.set_leads(tenure.node.is_none());
-        let until = tenure.node.map(|_| since + LEASE);
-        self.hold.is_held(tenure, until);
-        self.nodes.tenure_has_begun();
+        if let Seat::Node(_) = self.seat {
+            self.published.some_are_missed();
+        }
         Ok(())
     }
 
     /// Notes that another controller may write now.
     pub(super) fn hold_lost(&self) {
-        self.nodes.set_leads(false);
+        // The only controller goes on with its runs when the database is back: nobody else drives them.
+        if let Seat::Node(_) = self.seat {
+            self.nodes.set_leads(false);
+        }
         log::warn!("{}: the controller's session with the database is lost", self.address);
         self.judged.forget_all();
     }
@@ -213,7 +227,8 @@ impl Core {
         effects.records.iter().for_each(|host| self.judged.forget(host));
     }
 
-    /// Publishes what a committed change means to others.
+    /// Publishes what a committed change means to others. What a host's state is now is read; where that
+    /// fails, the change's own word counts.
     pub(super) async fn publish(&self, mut effects: Effects) {
         if !effects.replies.is_empty()
             && let Some(usage) = &mut *self.usage.lock()
@@ -234,18 +249,31 @@ impl Core {
         drop(publishing);
     }
 
-    /// Takes what changes of other nodes mean to this one.
-    pub(super) async fn hear(&self, effects: Effects) {
+    /// Takes what changes of other nodes mean to this one; `moves` in their order.
+    ///
+    /// # Errors
+    /// When the hosts' states cannot be read. Nothing is published then.
+    pub(super) async fn hear(&self, mut effects: Effects, moves: Vec<Moves>) -> Result<(), DbError> {
         self.forget(&effects);
+        let publishing = self.publishing.lock().await;
+        if effects.counts || !effects.standings.is_empty() {
+            self.read_again(&mut effects).await?;
+        }
         if let Some(usage) = &mut *self.usage.lock() {
             for (host, bytes) in &effects.usage {
                 usage.changed(host, *bytes);
+            }
+            for (host, bytes) in &effects.replies {
+                usage.stored(host, Usage::cost(*bytes));
             }
         }
         for (host, task) in &effects.results {
             self.watches.wake(host, task);
         }
-        self.publish(effects).await;
+        self.published.heard(&effects.records, moves);
+        self.published.publish(effects);
+        drop(publishing);
+        Ok(())
     }
 
     async fn read_again(&self, effects: &mut Effects) -> Result<(), DbError> {

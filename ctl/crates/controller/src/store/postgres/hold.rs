@@ -221,8 +221,7 @@ async fn again(core: &Weak<Core>) -> Option<Session> {
 
 async fn try_again(core: &Arc<Core>) -> Result<Session, String> {
     let session = Session::open(&core.address).await?;
-    let since = Instant::now();
     let tenure = core.seat.take(&session.client, None).await.map_err(|error| error.to_string())?;
-    core.start(tenure, since).await.map_err(|error| error.to_string())?;
+    core.start(tenure).await.map_err(|error| error.to_string())?;
     Ok(session)
 }

@@ -62,7 +62,7 @@ use parking_lot::Mutex;
 pub(crate) use seat::Seat;
 use sql::params;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 pub(crate) use text::without_nul;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
@@ -93,12 +93,11 @@ impl PostgresStore {
         let unusable = |why: String| Error::Database { database: database.clone(), why };
         let mut session = Session::open(&address).await.map_err(unusable)?;
         migrations::apply(&mut session, &address).await?;
-        let since = Instant::now();
         let tenure = session.take_at_start(&address, &seat).await?;
         import::refuse_unfinished(session.client()).await.map_err(unusable)?;
         let core = Arc::new(Core::new(Arc::new(address), seat, bounds));
         let unreadable = |error: DbError| unusable(error.to_string());
-        core.start(tenure, since).await.map_err(unreadable)?;
+        core.start(tenure).await.map_err(unreadable)?;
         let clock =
             Self::end_the_last_run(&core).await.map_err(|error| unusable(error.to_string()))?;
         let (queue, queued) = unbounded_channel();

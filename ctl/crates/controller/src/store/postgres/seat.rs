@@ -9,7 +9,7 @@ use super::lock::{CLASS, CONTROLLER, NODE_WRITERS, NODES, WRITERS};
 use super::mark::{self, Marks};
 use crate::store::{LEASE, NodeCard, milliseconds};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
 
 /// How a controller uses its database.
@@ -28,6 +28,8 @@ pub(super) struct Tenure {
     pub(super) epoch: i64,
     /// The node's number; `None` of the only controller.
     pub(super) node: Option<i32>,
+    /// A moment before the lease began.
+    pub(super) since: Instant,
     /// The marks of its transactions.
     pub(super) marks: Arc<Marks>,
     /// The statements that begin a change; the statement after them sees what their locks have waited
@@ -49,9 +51,9 @@ const ENTER: &str = "\
 
 /// Begins a node's tenure. What it leaves behind when it ends is to be settled.
 const BEGIN: &str = "\
-    UPDATE nodes SET name = $2, version = $3, agents = $4, http = $5, epoch = $6, \
-    ends = clock_timestamp() + $7::float8 * interval '1 second', \
-    is_settled = false, sessions = 0, started_at = $8 WHERE number = $1";
+    UPDATE nodes SET name = $2, version = $3, epoch = $4, \
+    ends = clock_timestamp() + $5::float8 * interval '1 second', \
+    is_settled = false, sessions = 0, started_at = $6 WHERE number = $1";
 
 impl Tenure {
     fn alone(epoch: i64, marks: Marks) -> Self {
@@ -60,10 +62,11 @@ impl Tenure {
              SELECT pg_advisory_xact_lock_shared({CLASS}, {WRITERS})"
         );
         let (marks, begin) = (Arc::new(marks), begin.into());
-        Self { epoch, node: None, marks, begin, write_mark: mark::WRITE }
+        let since = Instant::now();
+        Self { epoch, node: None, since, marks, begin, write_mark: mark::WRITE }
     }
 
-    fn of_node(epoch: i64, node: i32, marks: Marks) -> Self {
+    fn of_node(epoch: i64, node: i32, since: Instant, marks: Marks) -> Self {
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
              SELECT pg_advisory_xact_lock_shared({CLASS}, {WRITERS}), \
@@ -71,7 +74,8 @@ impl Tenure {
             NODE_WRITERS + node
         );
         let (marks, begin) = (Arc::new(marks), begin.into());
-        Self { epoch, node: Some(node), marks, begin, write_mark: mark::WRITE_OF_A_NODE }
+        let node = Some(node);
+        Self { epoch, node, since, marks, begin, write_mark: mark::WRITE_OF_A_NODE }
     }
 }
 
@@ -139,9 +143,10 @@ async fn take_node(client: &Client, card: &NodeCard) -> Result<Tenure, DbError> 
     let epoch: i64 = client.query_one(COUNT, &[]).await?.try_get(0)?;
     let marks = Marks::make(client, epoch, Some(node)).await?;
     let lease = LEASE.as_secs_f64();
-    client.execute(BEGIN, &[&node, name, version, agents, http, &epoch, &lease, &now]).await?;
+    let since = Instant::now();
+    client.execute(BEGIN, &[&node, name, version, &epoch, &lease, &now]).await?;
     unlock(client, NODE_WRITERS + node).await?;
-    Ok(Tenure::of_node(epoch, node, marks))
+    Ok(Tenure::of_node(epoch, node, since, marks))
 }
 
 async fn unlock(client: &Client, lock: i32) -> Result<(), DbError> {

@@ -34,6 +34,16 @@ impl Nodes for SqliteStore {
         self.nodes.leads()
     }
 
+    fn has_host(&self, _: &str) {}
+
+    fn records(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.published.records()
+    }
+
+    fn holds_lead(&self) -> bool {
+        true
+    }
+
     fn decline_lead(&self) {}
 
     async fn give_up_lead(&self) -> Result<(), StoreError> {

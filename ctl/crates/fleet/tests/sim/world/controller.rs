@@ -142,7 +142,8 @@ impl World {
         let epoch = self.epoch;
         self.later(REPLY_WAIT, Happening::NoReply { epoch, run, target, number });
         let message = ToHost::Ask { run, target, ask, number, epoch };
-        let wait = self.letter(host) + self.way(channel, true);
+        let letter = self.letter(host);
+        let wait = self.way_after(letter, channel, true);
         self.later(wait, Happening::ToHost { host, channel, message });
     }
 
@@ -166,7 +167,13 @@ impl World {
 
     /// Returns how long a message travels; none overtakes another one of its channel.
     pub(super) fn way(&mut self, channel: u64, to_host: bool) -> u64 {
-        let arrival = self.now + self.rng.of(1..WAY);
+        self.way_after(0, channel, to_host)
+    }
+
+    /// Returns how long a message travels that comes to its channel after a time. Letters to a node
+    /// are read in their order, too.
+    pub(super) fn way_after(&mut self, before: u64, channel: u64, to_host: bool) -> u64 {
+        let arrival = self.now + before + self.rng.of(1..WAY);
         let last = self.arrivals.entry((channel, to_host)).or_default();
         *last = arrival.max(*last);
         *last - self.now

@@ -7,7 +7,10 @@ use super::*;
 const TAKEOVER: std::ops::Range<u64> = 6_000..10_000;
 
 /// The time between two looks into the database for what the bus has not told of.
-const BEAT: u64 = 1_500;
+pub(super) const BEAT: u64 = 1_500;
+
+/// The longest time in which the database answers nobody.
+pub(super) const STALL: u64 = 8_000;
 
 /// The nodes.
 pub(super) struct Nodes {
@@ -137,6 +140,10 @@ impl World {
         if node == self.nodes.leader && self.driver.take().is_some() {
             self.epoch += 1;
             self.writing = false;
+            // An operator whose cancel was not written yet gets no answer.
+            for run in 0..self.rows.len() {
+                self.canceled[run] &= self.rows[run].stop.is_some();
+            }
             let wait = if self.site.nodes == 1 { 1..3_000 } else { TAKEOVER };
             let wait = self.rng.of(wait);
             return self.later(wait, Happening::StartController);
@@ -203,7 +210,7 @@ impl World {
 
     /// The database answers nobody for a while; leases last, since nobody can end another one's.
     pub(super) fn stall(&mut self) {
-        self.nodes.stalled = self.now + self.rng.of(1..8_000);
+        self.nodes.stalled = self.now + self.rng.of(1..STALL);
     }
 
     pub(super) fn nodes_heal(&mut self) {

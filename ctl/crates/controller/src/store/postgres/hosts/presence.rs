@@ -95,7 +95,7 @@ pub(in crate::store::postgres) async fn keep(core: Weak<Core>, mut stop: watch::
 }
 
 /// Writes the known presence of some hosts, which may have been removed meanwhile. A host that has
-/// left this node may have come to another one, which has written that already.
+/// left this node may have come to another one, which has written that already: then it is not away.
 async fn write(
     transaction: &mut Transaction,
     hosts: &BTreeMap<String, Seen>,
@@ -106,15 +106,19 @@ async fn write(
         sql.run(
             "INSERT INTO presence \
              (host, address, version, boot, ca_version, connected_at, last_seen, departure, node) \
-             SELECT s.*, CASE WHEN s.departure IS NULL THEN $9::integer END \
+             SELECT s.host, s.address, s.version, s.boot, s.ca_version, s.connected_at, s.last_seen, \
+             s.departure, CASE WHEN s.is_here THEN $9::integer END \
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], \
-             $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) \
-             AS s (host, address, version, boot, ca_version, connected_at, last_seen, departure) \
-             WHERE (SELECT true FROM hosts h WHERE h.id = s.host) \
+             $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $10::boolean[]) \
+             AS s (host, address, version, boot, ca_version, connected_at, last_seen, departure, \
+             is_here) WHERE (SELECT true FROM hosts h WHERE h.id = s.host) ORDER BY s.host \
              ON CONFLICT (host) DO UPDATE SET address = excluded.address, \
              version = excluded.version, boot = excluded.boot, ca_version = excluded.ca_version, \
              connected_at = excluded.connected_at, last_seen = excluded.last_seen, \
-             departure = excluded.departure, node = excluded.node",
+             departure = CASE WHEN excluded.node IS NULL AND presence.node <> $9 \
+             THEN presence.departure ELSE excluded.departure END, \
+             node = CASE WHEN excluded.node IS NULL AND presence.node <> $9 \
+             THEN presence.node ELSE excluded.node END",
             params![
                 column(&there, |host, _| host),
                 column(&there, |_, seen| seen.said.as_ref().map(|said| said.address.to_string())),
@@ -125,6 +129,7 @@ async fn write(
                 column(&there, |_, seen| seen.last_seen),
                 column(&there, |_, seen| seen.departure.map(Departure::name)),
                 node,
+                column(&there, |_, seen| seen.is_here.unwrap_or_default()),
             ],
         )
         .await?;
@@ -132,27 +137,28 @@ async fn write(
     if !left.is_empty() {
         sql.run(
             "UPDATE presence p SET last_seen = greatest(p.last_seen, s.last_seen), \
-             departure = coalesce(s.departure, p.departure), \
+             departure = CASE WHEN s.is_here OR p.node <> $5 THEN p.departure \
+             ELSE coalesce(s.departure, p.departure) END, \
              ca_version = greatest(p.ca_version, s.ca_version), \
-             node = CASE WHEN s.departure IS NULL OR p.node <> $5 THEN p.node END \
-             FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
-             AS s (host, ca_version, last_seen, departure) WHERE p.host = s.host",
+             node = CASE WHEN s.is_here THEN $5::integer WHEN s.is_here IS NULL OR p.node <> $5 \
+             THEN p.node END \
+             FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $6::boolean[]) \
+             AS s (host, ca_version, last_seen, departure, is_here) WHERE p.host = s.host",
             params![
                 column(&left, |host, _| host),
                 column(&left, |_, seen| seen.ca_version.map(i64::from)),
                 column(&left, |_, seen| seen.last_seen),
                 column(&left, |_, seen| seen.departure.map(Departure::name)),
                 node,
+                column(&left, |_, seen| seen.is_here),
             ],
         )
         .await?;
     }
     if let Some(node) = node {
         let place = |(host, seen): (&String, &Seen)| {
-            let is_there = seen.said.is_some() && seen.departure.is_none();
-            let host = host.clone();
-            let has_moved = seen.said.is_some() || seen.departure.is_some();
-            has_moved.then_some(PlaceChange { host, from: node, is_there })
+            let is_there = seen.is_here?;
+            Some(PlaceChange { host: host.clone(), from: node, is_there })
         };
         transaction.effects.moves.places.extend(hosts.iter().filter_map(place));
     }

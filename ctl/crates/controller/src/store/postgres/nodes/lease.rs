@@ -23,12 +23,12 @@ const SURE: u32 = 5;
 /// Renews a lease that has not been taken away.
 const RENEW: &str = "\
     UPDATE nodes SET ends = clock_timestamp() + $3::float8 * interval '1 second', sessions = $4 \
-    WHERE number = $1 AND epoch = $2";
+    WHERE number = $1 AND epoch = $2 AND NOT is_settled";
 
 /// Takes the lead that nobody has. One that is drained leaves it to others, if there are any.
 const LEAD: &str = "\
     UPDATE controller SET lead = n.number FROM nodes n \
-    WHERE n.number = $1 AND n.epoch = $2 AND lead IS NULL AND (NOT n.is_drained OR NOT EXISTS ( \
+    WHERE n.number = $1 AND n.epoch = $2 AND NOT n.is_settled AND lead IS NULL AND (NOT n.is_drained OR NOT EXISTS ( \
     SELECT 1 FROM nodes o WHERE o.number <> n.number AND NOT o.is_drained \
     AND o.ends > clock_timestamp()))";
 

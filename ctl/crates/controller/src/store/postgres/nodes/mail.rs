@@ -9,8 +9,9 @@ use crate::store::postgres::sql::Sql;
 use crate::store::{Letter, MAX_LETTER, PlaceChange, StoreError, milliseconds};
 use std::time::SystemTime;
 
-/// Letters that are taken at once.
+/// Letters that are taken at once, and bytes of them, unless one alone has more.
 const AT_ONCE: i64 = 256;
+const BYTES: i64 = 16 << 20;
 
 /// Writes letters. One to a node that has gone is nobody's.
 const POST: &str = "\
@@ -20,8 +21,9 @@ const POST: &str = "\
 
 const TAKE: &str = "\
     DELETE FROM mail WHERE number IN \
-    (SELECT number FROM mail WHERE recipient = $1 ORDER BY number LIMIT $2) \
-    RETURNING number, body";
+    (SELECT number FROM (SELECT number, sum(octet_length(body)) OVER (ORDER BY number) \
+    - octet_length(body) AS before FROM (SELECT number, body FROM mail WHERE recipient = $1 \
+    ORDER BY number LIMIT $2) oldest) summed WHERE before <= $3) RETURNING number, body";
 
 const PLACES: &str = "SELECT host, node FROM presence WHERE node IS NOT NULL AND node <> $1";
 
@@ -43,7 +45,7 @@ pub(super) async fn take(transaction: &Transaction) -> Result<Vec<Vec<u8>>, Chan
     let Some(node) = transaction.node else { return Ok(Vec::new()) };
     let read = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
     let mut taken: Vec<(i64, Vec<u8>)> =
-        transaction.sql.all(TAKE, params![node, AT_ONCE], read).await?;
+        transaction.sql.all(TAKE, params![node, AT_ONCE, BYTES], read).await?;
     taken.sort_unstable_by_key(|(number, _)| *number);
     Ok(taken.into_iter().map(|(_, body)| body).collect())
 }

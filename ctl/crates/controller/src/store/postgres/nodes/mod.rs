@@ -8,10 +8,9 @@ use super::{PostgresStore, params};
 use crate::store::nodes::KnownNodes;
 use crate::store::{CaFiles, LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
 use async_trait::async_trait;
-use news::Read;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_postgres::Row;
@@ -27,7 +26,6 @@ macro_rules! select_nodes {
         )
     };
 }
-use select_nodes;
 
 pub(super) mod lease;
 mod mail;
@@ -43,8 +41,10 @@ pub(super) struct Known {
     declines: Mutex<Option<Instant>>,
     /// There may be news.
     look: Notify,
-    /// The news that were read.
-    read: Mutex<Read>,
+    /// The snapshot by which news were read.
+    read: Mutex<String>,
+    /// This node's number; 0 before it has one, and of the only controller.
+    number: AtomicI32,
 }
 
 impl Default for Known {
@@ -55,6 +55,7 @@ impl Default for Known {
             declines: Mutex::new(None),
             look: Notify::new(),
             read: Mutex::default(),
+            number: AtomicI32::new(0),
         }
     }
 }
@@ -97,9 +98,27 @@ impl Known {
         self.published.set_leads(leads);
     }
 
-    /// Begins to read news with those of changes that were not over at this moment.
-    pub(super) fn begin(&self, horizon: i64) {
-        *self.read.lock() = Read::since(horizon);
+    /// Notes that news are read as far as this snapshot shows them.
+    pub(super) fn begin(&self, snapshot: String) {
+        *self.read.lock() = snapshot;
+    }
+
+    /// Returns the snapshot by which news were read.
+    pub(super) fn read(&self) -> String {
+        self.read.lock().clone()
+    }
+
+    /// Notes this node's number.
+    pub(super) fn is_number(&self, number: Option<i32>) {
+        let before = self.number.swap(number.unwrap_or_default(), Ordering::Relaxed);
+        if let Some(number) = number
+            && before != 0
+            && before != number
+        {
+            log::error!(
+                "this node was removed while it ran, and is node {number} now: restart it"
+            );
+        }
     }
 
     /// Lets the node look for news.
@@ -116,7 +135,23 @@ impl Known {
 #[async_trait]
 impl Nodes for PostgresStore {
     fn node(&self) -> Option<i32> {
-        self.core.hold.tenure().ok().and_then(|tenure| tenure.node)
+        let number = self.core.nodes.number.load(Ordering::Relaxed);
+        (number != 0).then_some(number)
+    }
+
+    fn has_host(&self, host: &str) {
+        if self.node().is_some() && self.core.unwritten.is_here(host) {
+            self.core.presence_noted.notify_one();
+        }
+    }
+
+    fn records(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.core.published.records()
+    }
+
+    fn holds_lead(&self) -> bool {
+        let node = self.core.hold.tenure().map(|tenure| tenure.node);
+        node.is_ok_and(|node| node.is_none() || self.core.nodes.leads())
     }
 
     fn nodes(&self) -> watch::Receiver<Arc<[NodeRow]>> {
@@ -273,6 +308,7 @@ async fn remove(transaction: &Transaction, node: i32) -> Result<(), ChangeError>
     match found {
         None => Err(missing(node)),
         Some((false, true)) => {
+            sql.run("UPDATE controller SET lead = NULL WHERE lead = $1", params![node]).await?;
             sql.run("DELETE FROM marks WHERE node = $1", params![node]).await?;
             sql.run("DELETE FROM nodes WHERE number = $1", params![node]).await?;
             Ok(())

@@ -1,8 +1,7 @@
 //! News: what each change means to the other nodes, written with the change, in the table `news`.
 //!
 //! A row has the number of its transaction. Transactions do not end in the order of their numbers, so
-//! a reader remembers those that it has read from a horizon on: the oldest transaction that was still
-//! open when it read last. What has a smaller number, it has read.
+//! a reader remembers the snapshot that it read by: what that did not show is new.
 
 use crate::store::effects::Effects;
 use crate::store::postgres::change::Transaction;
@@ -13,13 +12,12 @@ use crate::store::postgres::sql::Sql;
 use crate::store::{Moves, PlaceChange, RunChange, StandingChange, milliseconds};
 use fleet::run::TargetState;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Weak;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Rows that one look reads. Where there are more, the node reads everything again.
-const MOST: i64 = 5000;
+const MOST: i64 = 50_000;
 
 /// How long news are kept; a node whose tenure goes on has read them by then.
 const KEPT: Duration = Duration::from_secs(10 * 60);
@@ -27,23 +25,16 @@ const KEPT: Duration = Duration::from_secs(10 * 60);
 const WRITE: &str =
     "INSERT INTO news (xid, node, at, body) VALUES (pg_current_xact_id(), $1, $2, $3)";
 
-const HORIZON: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+const SNAPSHOT: &str = "SELECT pg_current_snapshot()::text";
 
-/// The horizon, and the news behind it, as of one moment.
+/// The snapshot of this moment, and the news that the one before did not show.
 const READ: &str = "\
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, n.xid::text::bigint, n.body \
-    FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT xid, body FROM news \
-    WHERE xid >= $1::bigint::text::xid8 AND node <> $2 ORDER BY xid LIMIT $3) n ON true";
+    SELECT pg_current_snapshot()::text, n.body FROM (SELECT 1) one LEFT JOIN LATERAL \
+    (SELECT xid, body FROM news WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+    AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) AND node <> $2 \
+    ORDER BY xid LIMIT $3) n ON true";
 
 const DELETE: &str = "DELETE FROM news WHERE at < $1";
-
-/// What was read.
-#[derive(Debug, Default)]
-pub(super) struct Read {
-    horizon: i64,
-    /// The numbers from the horizon on.
-    seen: BTreeSet<i64>,
-}
 
 /// The news of one change.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -178,30 +169,10 @@ pub(in crate::store::postgres) async fn write(transaction: &Transaction) -> Resu
     Ok(true)
 }
 
-/// Returns the oldest transaction that is still open.
-pub(in crate::store::postgres) async fn horizon(sql: &Sql) -> Result<i64, DbError> {
-    let horizon = sql.first(HORIZON, params![], |row| Ok(row.try_get(0)?)).await?;
-    Ok(horizon.unwrap_or_default())
-}
-
-impl Read {
-    /// Begins with the news of transactions that were open at this horizon.
-    pub(super) fn since(horizon: i64) -> Self {
-        Self { horizon, seen: BTreeSet::new() }
-    }
-
-    /// Notes that a row was read; returns whether it is new.
-    fn take(&mut self, xid: i64) -> bool {
-        xid >= self.horizon && self.seen.insert(xid)
-    }
-
-    /// Takes the horizon of the moment at which was read.
-    fn reach(&mut self, horizon: i64) {
-        if horizon > self.horizon {
-            self.horizon = horizon;
-            self.seen = self.seen.split_off(&horizon);
-        }
-    }
+/// Returns the snapshot of this moment.
+pub(in crate::store::postgres) async fn snapshot(sql: &Sql) -> Result<String, DbError> {
+    let snapshot = sql.first(SNAPSHOT, params![], |row| Ok(row.try_get(0)?)).await?;
+    snapshot.ok_or_else(|| DbError::Content("the server tells no snapshot".to_owned()))
 }
 
 /// Reads news when there may be some, until the store closes.
@@ -220,39 +191,40 @@ pub(in crate::store::postgres) async fn keep(core: Weak<Core>, mut stop: watch::
 }
 
 impl Core {
-    /// Takes the news that have not been read.
+    /// Takes the news that have not been read. What cannot be taken is read again.
     async fn read_news(&self) -> Result<(), DbError> {
         let Some(node) = self.hold.tenure()?.node else { return Ok(()) };
         let sql = self.pool.get().await?;
-        let since = self.nodes.read.lock().horizon;
-        let rows: Vec<(i64, Option<i64>, Option<String>)> = sql
-            .all(READ, params![since, node, MOST], |row| {
-                Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
-            })
+        let since = self.nodes.read();
+        let rows: Vec<(String, Option<String>)> = sql
+            .all(READ, params![since, node, MOST], |row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .await?;
-        if rows.len() as i64 >= MOST {
-            return Err(DbError::Content("more news than one look reads".to_owned()));
-        }
-        let mut all = Effects::default();
-        for (horizon, xid, body) in rows {
-            let mut read = self.nodes.read.lock();
-            if let (Some(xid), Some(body)) = (xid, body)
-                && read.take(xid)
-            {
-                match serde_json::from_str::<News>(&body) {
-                    Ok(news) => all.append(news.effects()),
-                    Err(error) => log::error!("news of another node cannot be read: {error}"),
-                }
-            }
-            read.reach(horizon);
-        }
         drop(sql);
-        // Changes of runs come in the order of their numbers, which is that of their commits.
-        all.runs.sort_unstable_by_key(|run| run.change);
-        self.hear(all).await;
         if self.nodes.leads() {
             self.delete_news().await?;
         }
+        if rows.len() as i64 >= MOST {
+            log::warn!("other nodes have changed very much: this one reads everything again");
+            return self.know_anew().await;
+        }
+        let Some((snapshot, _)) = rows.first() else { return Ok(()) };
+        let snapshot = snapshot.clone();
+        let (mut all, mut moves) = (Effects::default(), Vec::new());
+        for body in rows.into_iter().filter_map(|(_, body)| body) {
+            match serde_json::from_str::<News>(&body) {
+                Ok(news) => {
+                    let mut effects = news.effects();
+                    moves.push(std::mem::take(&mut effects.moves));
+                    all.append(effects);
+                }
+                Err(error) => log::error!("news of another node cannot be read: {error}"),
+            }
+        }
+        moves.retain(|moves| *moves != Moves::default());
+        // Changes of runs come in the order of their numbers, which is that of their commits.
+        all.runs.sort_unstable_by_key(|run| run.change);
+        self.hear(all, moves).await?;
+        self.nodes.begin(snapshot);
         Ok(())
     }
 
@@ -262,24 +234,5 @@ impl Core {
         let old = now - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
         self.pool.get().await?.run(DELETE, params![old]).await?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_ends_late_is_read_once_and_what_is_remembered_stays_small() {
-        let mut read = Read::since(10);
-        assert!(!read.take(9), "it was there at the beginning");
-        assert!(read.take(12) && !read.take(12));
-        read.reach(11);
-        // 11 was open while 12 was read.
-        assert!(read.take(11) && !read.take(11) && !read.take(12));
-        read.reach(13);
-        assert!(!read.take(12) && read.take(13));
-        read.reach(12);
-        assert_eq!((read.horizon, read.seen.len()), (13, 1), "a horizon does not go back");
     }
 }

@@ -101,7 +101,7 @@ pub(in crate::store::postgres) async fn leave(core: &Core) {
 }
 
 async fn left(transaction: &mut Transaction, node: i32) -> Result<(), ChangeError> {
-    let left = "UPDATE nodes SET is_settled = true, sessions = 0, ends = clock_timestamp() \
+    let left = "UPDATE nodes SET is_settled = true, sessions = 0, ends = clock_timestamp(), epoch = 0 \
                 WHERE number = $1";
     transaction.sql.run(left, params![node]).await?;
     clear(transaction, node, milliseconds(SystemTime::now())).await?;
@@ -121,8 +121,8 @@ pub(in crate::store::postgres) async fn clear(
     idempotency::interrupt(sql, Some(node)).await?;
     let left = "UPDATE presence SET node = NULL, last_seen = greatest(last_seen, $2), \
                 departure = coalesce(departure, 'lost') WHERE node = $1";
-    if sql.run(left, params![node, at]).await? > 0 {
-        transaction.effects.moves.emptied.push(node);
-    }
+    sql.run(left, params![node, at]).await?;
+    // Also where its hosts have written already that they are elsewhere: nobody hears of that again.
+    transaction.effects.moves.emptied.push(node);
     events::close_open(transaction, Some(node), at).await
 }

@@ -29,14 +29,11 @@ const DELETE: &str = "\
 impl Writer {
     /// Deletes some expired rows and schedules the next sweep.
     pub(super) async fn sweep(&mut self, now: SystemTime) {
-        if !self.core.nodes.leads() {
-            self.next_sweep = Instant::now() + FOLLOWER;
-            return;
-        }
         self.next_sweep = match self.delete_old(now).await {
             // More may be left: continue at once, but after what came meanwhile.
             Ok(true) => Instant::now(),
-            Ok(false) => Instant::now() + SWEEP,
+            Ok(false) if self.core.nodes.leads() => Instant::now() + SWEEP,
+            Ok(false) => Instant::now() + FOLLOWER,
             Err(error) => {
                 self.count(false);
                 log::warn!("cannot delete expired rows, retrying tomorrow: {error}");
@@ -55,6 +52,9 @@ impl Writer {
     /// Deletes some expired rows, unless the clock is doubted; returns whether there may be
     /// more.
     async fn delete_old(&mut self, now: SystemTime) -> Result<bool, ChangeError> {
+        if !self.core.nodes.leads() {
+            return Ok(false);
+        }
         let verdict = self.clock.judge(milliseconds(now));
         if verdict == Verdict::Doubt {
             log::warn!(
@@ -124,13 +124,14 @@ async fn results(
         }
         usage.changes().map(|(host, bytes)| (host.to_owned(), bytes)).collect()
     };
-    let changes: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
-    usage::write(sql, &changes).await?;
+    let written: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
+    usage::write(sql, &written).await?;
     sql.run(
         "DELETE FROM usage WHERE bytes = 0 AND host IN \
          (SELECT host FROM unnest($1::text[]) AS emptied (host))",
         params![deleted.iter().map(|(host, _)| &**host).collect::<Vec<&str>>()],
     )
     .await?;
+    transaction.effects.usage.extend(changes);
     Ok(i64::try_from(deleted.len()).unwrap_or(MAX_SWEPT) >= MAX_SWEPT)
 }
