@@ -143,6 +143,7 @@ fn example(path: &str) -> String {
         .replace("{role}", "r")
         .replace("{run}", "u")
         .replace("{schedule}", "s")
+        .replace("{node}", "7")
 }
 
 /// The table's routes, a path that does not exist, and a method that no path supports.

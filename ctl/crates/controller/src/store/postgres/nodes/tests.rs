@@ -205,9 +205,10 @@ async fn no_node_is_taken_for_gone_after_a_time_without_a_database() {
         (open(&database, seat("first")).await, open(&database, seat("second")).await);
     let opened = first.begin(event("goes on"), 1).await.unwrap();
     server.kill();
-    eventually("both know it", || first.node().is_none() && second.node().is_none()).await;
+    let has_place = |store: &PostgresStore| store.core.hold.tenure().is_ok();
+    eventually("both know it", || !has_place(&first) && !has_place(&second)).await;
     server.start_again();
-    eventually("both are back", || first.node().is_some() && second.node().is_some()).await;
+    eventually("both are back", || has_place(&first) && has_place(&second)).await;
     knows(&second, "both are seen", |rows| rows.iter().filter(|row| row.is_alive).count() == 2)
         .await;
     assert_eq!(database.sql("SELECT sequence FROM open_events"), opened.to_string());
