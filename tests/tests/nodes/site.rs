@@ -60,7 +60,7 @@ impl Site {
         let client = site.client();
         let token = client.call("POST", 0, "/tokens", &[], Some(&json!({ "max_uses": 1000 })));
         let token = token.unwrap();
-        site.join_token = token["token"].as_str().unwrap_or_else(|| panic!("{token}")).to_owned();
+        site.join_token = token["secret"].as_str().unwrap_or_else(|| panic!("{token}")).to_owned();
         let ca = client.get(0, "/ca").unwrap();
         site.pin = ca["pin"].as_str().unwrap_or_else(|| panic!("{ca}")).to_owned();
         Some(site)
