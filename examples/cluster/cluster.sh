@@ -128,7 +128,7 @@ await 15 "one node leads" leader 1
 
 say "3. $agents agents join by any of the three"
 mkdir -m 755 "$here/plugins" && install -m 644 "$bin"/libgetinfo_*.so "$here/plugins/"
-line=$(ctl 1 token create --uses "$agents" --ttl 1h 2>/dev/null | grep -o 'BasicAgent enroll.*')
+line=$(ctl 1 token create --uses "$agents" 2>/dev/null | grep -o 'BasicAgent enroll.*')
 pin=$(sed -n 's/.*--ca \(sha256:[0-9a-f]*\).*/\1/p' <<<"$line")
 token=$(sed -n 's/.*--token \([^ ]*\).*/\1/p' <<<"$line")
 servers="\"127.0.0.1:${node[listen1]}\", \"127.0.0.1:${node[listen2]}\", \"127.0.0.1:${node[listen3]}\""
