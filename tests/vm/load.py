@@ -1,7 +1,7 @@
 """Runs in the guest: sends tasks to its agent until the power goes, load.py ROUND SEED MOST.
 
 What it sees goes to /dev/hvc0, a line an event, where no power cut takes it back. /root/again has the
-requests of the round before, which are repeated first, as a client does that got no answer.
+requests of rounds before that were not repeated yet: they come first, as of a client that got no answer.
 """
 
 import json

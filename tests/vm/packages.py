@@ -89,7 +89,7 @@ def variant(package, version, other, folder):
     sums = os.path.join(tree, "DEBIAN/md5sums")
     if os.path.exists(sums):
         os.unlink(sums)
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree,
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree,
                     os.path.join(folder, f"basicagent_{other}_{field(package, 'Architecture')}.deb")],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)

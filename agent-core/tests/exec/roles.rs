@@ -1,6 +1,6 @@
 //! Agents as processes of their own: a test must not measure or kill its own process.
 
-use crate::support::{Marker, children, eventually, own_status, run, spec, start};
+use crate::support::{Marker, children, eventually, has_executed, own_status, run, spec, start};
 use agent_core::exec::{CommandEnd, ExecSettings, FailedStep, Spec, StartError, Trees};
 use nix::sys::ptrace;
 use nix::sys::signal::{self, Signal};
@@ -77,17 +77,6 @@ fn zygote() -> Option<Pid> {
         name == "basicagent-zyg" && *state != 'Z' && has_executed(*pid)
     })?;
     Some(Pid::from_raw(pid))
-}
-
-/// Tells a program from a copy of its parent: until a command executes its shell, it is a child of
-/// the agent's with the zygote's name.
-fn has_executed(pid: i32) -> bool {
-    /// The kernel's flag of a process that was forked and has not executed a program.
-    const PF_FORKNOEXEC: u64 = 0x40;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // proc_pid_stat(5): the flags are the seventh field after the name's parenthesis.
-    let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6));
-    flags.and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|f| f & PF_FORKNOEXEC == 0)
 }
 
 #[tokio::test]

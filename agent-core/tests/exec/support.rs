@@ -87,11 +87,25 @@ pub(crate) fn processes() -> Vec<i32> {
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// Returns the fields of a process's /proc/PID/stat that follow its name (proc_pid_stat(5)).
+fn stat(pid: i32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
 /// Returns a process's state letter and parent.
 pub(crate) fn state(pid: i32) -> Option<(char, i32)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+    let fields = stat(pid)?;
+    Some((fields.first()?.chars().next()?, fields.get(1)?.parse().ok()?))
+}
+
+/// Tells a program from a copy of its parent: until a command executes its shell, it is a child of
+/// the agent's with the zygote's name.
+pub(crate) fn has_executed(pid: i32) -> bool {
+    /// The kernel's flag of a process that was forked and has not executed a program.
+    const PF_FORKNOEXEC: u64 = 0x40;
+    let flags = stat(pid).and_then(|fields| fields.get(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_FORKNOEXEC == 0)
 }
 
 /// Returns our children, zombies included, with their states and names.

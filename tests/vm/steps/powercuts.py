@@ -82,13 +82,9 @@ def prepare(guest):
     guest.sh("systemctl enable --now basicagent", must=True)
     host = online(guest)
     with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "load.py")) as program:
-        put(guest, "/root/load.py", program.read())
-    put(guest, "/root/results.py", RESULTS)
+        guest.put("/root/load.py", program.read())
+    guest.put("/root/results.py", RESULTS)
     return host
-
-
-def put(guest, path, text):
-    guest.sh(f"cat >{path} <<'END OF FILE'\n{text}\nEND OF FILE\nsync", must=True)
 
 
 def one_cut(guest, chance, cut):
@@ -118,9 +114,10 @@ def cut_off(guest):
 
 
 def load(guest, cut, seed, most=10000):
-    """Starts the load, which first repeats what the one before has sent, and then sends so many tasks at most."""
-    requests = [line for line in read(guest)["sent"].values() if line["id"].startswith(f"{cut - 1}.")]
-    put(guest, "/root/again", "\n".join(json.dumps(line) for line in requests))
+    """Starts the load, which first repeats what was sent and not repeated yet, and then sends so many tasks at most."""
+    seen = read(guest)
+    requests = [line for task, line in seen["sent"].items() if task not in seen["again"]]
+    guest.put("/root/again", "\n".join(json.dumps(line) for line in requests))
     guest.sh(f"sed -i /^$/d /root/again; systemd-run -q --unit load python3 /root/load.py {cut} {seed} {most}", must=True)
 
 
@@ -158,6 +155,7 @@ def forgotten(seen):
 
 def judge(guest, host, cuts):
     """Checks that every task has the one result that its own story allows."""
+    repeated = set(read(guest)["again"])
     load(guest, cuts, 0, most=0)
     last = max(read(guest)["sent"], key=lambda task: [int(part) for part in task.split(".")])
     end = time.monotonic() + DELIVERED
@@ -166,7 +164,7 @@ def judge(guest, host, cuts):
     guest.check(last in read(guest)["again"], "what was under way at the last cut is sent again in time")
     # Tasks that are new to the agent end here; those of 100000 s have met no cut.
     seen = read(guest)
-    new = {task for task, answer in seen["again"].items() if answer == (0, "Accepted") and task.startswith(f"{cuts - 1}.")}
+    new = {task for task, answer in seen["again"].items() if answer == (0, "Accepted") and task not in repeated}
     for task in new:
         guest.ask({"method": "async.cancel", "task": task})
     accepted = set(seen["accepted"]) | {task for task, answer in seen["again"].items() if answer[0] == 0}
@@ -206,7 +204,7 @@ def without_sync(guest):
     library = os.path.join(guest.work, "nosync.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, "-x", "c", "-"], input=NO_SYNC, text=True, check=True)
     encoded = subprocess.run(["base64", library], check=True, capture_output=True, text=True).stdout
-    put(guest, "/root/nosync.b64", encoded)
+    guest.put("/root/nosync.b64", encoded)
     guest.sh("""base64 -d /root/nosync.b64 >/usr/local/lib/nosync.so
         mkdir -p /etc/systemd/system/basicagent.service.d
         printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/local/lib/nosync.so\\n' >/etc/systemd/system/basicagent.service.d/nosync.conf
