@@ -297,7 +297,8 @@ impl Link {
     /// Returns the servers of a `goodbye`.
     fn named(&self, server: &str, from: &Target) -> Vec<Target> {
         let port = self.config.borrow().port;
-        let of = |endpoint: Endpoint| Target { address: endpoint.socket(port), name: from.name.clone() };
+        let of =
+            |endpoint: Endpoint| Target { address: endpoint.socket(port), name: from.name.clone() };
         match parse_list(server) {
             Ok(list) => list.into_iter().map(of).collect(),
             Err(error) => {

@@ -3,8 +3,8 @@
 use super::target::{At, Conflict, Target};
 use super::{
     Action, Audit, Budget, Ca, Complete, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub,
-    Host, Hosts, Login, Logout, Node, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron,
-    task,
+    Host, Hosts, Login, Logout, Node, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token,
+    cron, task,
 };
 use crate::plugin::{Check, New};
 use crate::{exit, print};

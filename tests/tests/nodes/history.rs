@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_history_that_is_as_it_should_be_has_no_violation() {
-        let rows = [row("running", 2, 0), row("running", 1, 1), row("ended", 0, 2), row("ended", 0, 2)];
+        let rows =
+            [row("running", 2, 0), row("running", 1, 1), row("ended", 0, 2), row("ended", 0, 2)];
         assert_eq!(check(&rows, &ended("succeeded", "0 h\n"), &started(1)), []);
         assert_eq!(check(&rows, &ended("failed", ""), &started(0)), []);
     }

@@ -85,8 +85,7 @@ impl Site {
             .stderr(log(&self.scratch.file(&format!("node-{number}.log"))))
             .spawn()
             .unwrap();
-        let mut node =
-            Node { number, child, listen: listen.to_owned(), http: http.to_owned() };
+        let mut node = Node { number, child, listen: listen.to_owned(), http: http.to_owned() };
         let ready = wait_some_within(START, "the node is ready", || {
             if let Ok(Some(status)) = node.child.try_wait() {
                 panic!("node-{number} ended, {status}: {}", self.log_of(number));

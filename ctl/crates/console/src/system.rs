@@ -12,8 +12,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use controller_api::{
-    CaCertificate, CaStatus, DatabaseUse, Kept, Node, ProcessUse, Records, RotationRequest, RotationState,
-    RotationStep, System as Status, path,
+    CaCertificate, CaStatus, DatabaseUse, Kept, Node, ProcessUse, Records, RotationRequest,
+    RotationState, RotationStep, System as Status, path,
 };
 use fleet::Action;
 

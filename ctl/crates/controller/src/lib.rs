@@ -9,6 +9,7 @@
 
 mod about;
 mod agents;
+mod answers;
 mod api;
 mod audit;
 mod auth;

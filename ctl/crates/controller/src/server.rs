@@ -6,6 +6,7 @@ use crate::agents::{
     self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, RedirectRule, Registry, Room,
     ServerSide, Services, TlsFiles, TrustParts,
 };
+use crate::answers::OwnAnswers;
 use crate::api::{self, Clients, HttpsSource, Transport};
 use crate::audit::Work;
 use crate::auth::{Authenticator, FileRoles, Roles, Token};
@@ -116,7 +117,7 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
     let bus = flags.bus()?;
     let (store, state_dir_lock) = open_store(flags)?;
     let ca = match store.node() {
-        Some(_) => nodes::open_ca(flags.ca_settings(&tls_files)?, &*store)?,
+        Some(_) => identity::open_shared_ca(flags.ca_settings(&tls_files)?, &*store)?,
         None => Ca::open(flags.ca_settings(&tls_files)?)?,
     };
     let ca = Arc::new(ca);
@@ -246,13 +247,15 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         opened_bus = Some(Arc::clone(&bus));
         let post = Post::new(node, Arc::clone(&bus));
         registry.reach_others_by(Arc::clone(&post.0));
-        let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store));
+        let answers = OwnAnswers { registry: Arc::clone(&registry), schedules: schedules.clone() };
+        let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store), Arc::new(answers));
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(nodes::exchange_news(Arc::clone(&store), bus, stop.clone()));
         tasks.spawn(nodes::follow_hosts(Arc::clone(&registry), Arc::clone(&store), stop.clone()));
-        let balance = agents::balance(Arc::clone(&registry), Arc::clone(&store), node, stop.clone());
+        let balance =
+            agents::balance(Arc::clone(&registry), Arc::clone(&store), node, stop.clone());
         tasks.spawn(balance);
-        tasks.spawn(nodes::share_ca(Arc::clone(&ca), Arc::clone(&store), stop.clone()));
+        tasks.spawn(identity::share_ca(Arc::clone(&ca), Arc::clone(&store), stop.clone()));
         let roles = Arc::clone(authenticator.roles());
         tasks.spawn(nodes::follow_roles(
             roles,

@@ -225,9 +225,7 @@ fn a_node_without_its_database_says_so_and_still_answers_for_its_hosts() {
     assert_eq!(node.probe("/healthz").0, 200);
     server.start_again();
     wait_until("it is ready again", || node.probe("/readyz").0 == 200);
-    wait_until("the host answers", || {
-        node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0 == 200
-    });
+    wait_until("the host answers", || node.ask(&host.id, r#"{"method":"getinfo.os"}"#).0 == 200);
 }
 
 #[test]
@@ -330,4 +328,44 @@ fn a_run_goes_on_when_the_node_that_drives_it_is_killed() {
     assert_eq!(ended["equation"]["succeeded"], 2, "{ended}");
     // Nobody was asked twice.
     assert!(played.iter().all(|played| played.try_recv().is_err()));
+}
+
+#[test]
+fn a_clone_goes_to_its_hosts_node_and_is_listed_and_settled_by_any_node() {
+    let Some(site) = Site::start(2) else { return };
+    know_each_other(&site);
+    let host = site.host(0);
+    let mut first = site.nodes[0].channel(&host);
+    wait_until("it is known", || connected(&site.nodes[1], &host.id));
+    // The one that was there first answers when the other node asks for it.
+    let answering = std::thread::spawn(move || {
+        while let Ok(Some(message)) = first.try_receive() {
+            if message.contains_key("id") {
+                let reply = json!({
+                    "id": message["id"], "resp": "success", "retcode": 0, "message": "", "data": ""
+                });
+                first.send(&format!("{reply}\n"));
+            }
+        }
+    });
+    let there = site.nodes[0].agents.to_string();
+    let (_, reply) = site.nodes[1].open_channel(&host, &json!({ "boot": "another" }));
+    assert!(matches!(&reply, InitReply::Redirect { server } if *server == there), "{reply:?}");
+    let (mut clone, reply) = site.nodes[0].open_channel(&host, &json!({ "boot": "another" }));
+    assert!(matches!(reply, InitReply::Accept), "{reply:?}");
+    for node in &site.nodes {
+        wait_until("each node lists it", || {
+            node.get("/fleet/clones").1["hosts"][0]["clones"][0]["boot"] == "another"
+        });
+        wait_until("each node shows it", || {
+            node.get(&format!("/hosts/{}", host.id)).1["clones"][0]["boot"] == "another"
+        });
+    }
+    let settle = format!("/hosts/{}/settle", host.id);
+    let (status, body) = site.nodes[1].post(&settle, &json!({ "choice": "keep" }));
+    assert_eq!(status, 200, "{body}");
+    wait_until("the other node has ended its channel", || {
+        !matches!(clone.try_receive(), Ok(Some(_)))
+    });
+    drop(answering);
 }

@@ -72,6 +72,13 @@ impl Rule {
         }
     }
 
+    /// Returns where agents reach another node; `None` where it takes none.
+    pub(super) fn addresses(&self, node: i32) -> Option<String> {
+        let nodes = self.nodes.borrow();
+        let others = others(&nodes, self.own?);
+        others.iter().find(|other| other.number == node).map(|other| other.card.agents.clone())
+    }
+
     /// Returns the other nodes that take agents, as a redirect lists them; `None` where there are none.
     pub(super) fn others(&self) -> Option<String> {
         list(&others(&self.nodes.borrow(), self.own?))
@@ -120,7 +127,7 @@ pub(super) mod tests {
             http: String::new(),
         };
         let (is_alive, leads, is_drained) = (true, false, false);
-        NodeRow { number, card, is_alive, leads, is_drained, sessions, started_at: 0 }
+        NodeRow { number, card, is_alive, leads, is_drained, sessions, clones: 0, started_at: 0 }
     }
 
     fn redirected(nodes: &[NodeRow]) -> Option<String> {

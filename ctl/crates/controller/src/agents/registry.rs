@@ -127,14 +127,23 @@ impl Registry {
         if let Some(session) = self.find(host) {
             return Some(Reach::Here(session));
         }
-        let (post, node) = (self.post.get()?, self.elsewhere.node_of(host)?);
-        let post = Arc::clone(post);
+        let (post, node) = self.node_of(host)?;
         Some(Reach::Elsewhere(reach::Elsewhere { post, host: host.to_owned(), node }))
     }
 
     /// Returns whether a host has a channel that is not a clone's, here or elsewhere.
     pub(crate) fn is_connected(&self, host: &str) -> bool {
         self.elsewhere.node_of(host).is_some() || self.find(host).is_some()
+    }
+
+    /// Returns the way to the other nodes, and the one of them that has a host.
+    pub(crate) fn node_of(&self, host: &str) -> Option<(Arc<Post>, i32)> {
+        Some((Arc::clone(self.post.get()?), self.elsewhere.node_of(host)?))
+    }
+
+    /// Returns the way to the other nodes, if this is one of several.
+    pub(crate) fn post(&self) -> Option<&Arc<Post>> {
+        self.post.get()
     }
 
     /// Lets hosts of other nodes be reached.
@@ -179,6 +188,11 @@ impl Registry {
         let sessions = self.sessions.lock();
         let cloned = sessions.iter().filter(|(_, host)| !host.clones.is_empty());
         cloned.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Returns the number of sessions of clones.
+    pub(crate) fn count_clones(&self) -> usize {
+        self.sessions.lock().values().map(|host| host.clones.len()).sum()
     }
 
     /// Returns the number of hosts that are connected here.

@@ -27,10 +27,7 @@ problems! {
     path = path::NODES,
     responses((status = 200, description = "All nodes", body = NodeList))
 )]
-pub(super) async fn list(
-    _: Principal,
-    State(api): State<Api>,
-) -> Result<Json<NodeList>, ApiError> {
+pub(super) async fn list(_: Principal, State(api): State<Api>) -> Result<Json<NodeList>, ApiError> {
     Ok(Json(NodeList { nodes: all(&api).await? }))
 }
 

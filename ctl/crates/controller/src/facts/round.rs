@@ -265,18 +265,11 @@ fn labels(
 impl fmt::Display for RoundError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReply(why) => match why {
-                NoReply::Withheld(why) => write!(f, "the host gets no request: {why}"),
-                NoReply::Busy => f.write_str("too many requests are waiting for the host"),
-                NoReply::Duplicate | NoReply::Disconnected => {
-                    f.write_str("the host disconnected before it answered")
-                }
-                NoReply::TimedOut => {
-                    write!(f, "the host did not answer within {} s", REPLY.as_secs())
-                }
-                NoReply::Invalid(why) => write!(f, "the host's reply cannot be read: {why}"),
-                NoReply::Stopping => f.write_str("the controller is shutting down"),
-            },
+            Self::NoReply(NoReply::TimedOut) => {
+                write!(f, "the host did not answer within {} s", REPLY.as_secs())
+            }
+            Self::NoReply(NoReply::Duplicate) => NoReply::Disconnected.fmt(f),
+            Self::NoReply(why) => why.fmt(f),
             Self::Unreadable(why) => write!(f, "the host's reply cannot be read: {why}"),
             Self::Store(error) => error.fmt(f),
         }

@@ -66,6 +66,19 @@ pub(crate) trait Nodes {
     /// When the database cannot be written.
     async fn put_ca_files(&self, files: CaFiles) -> Result<bool, StoreError>;
 
+    /// Claims the CA for this node's change; returns `false` while another change has it. The claim of a
+    /// node that ends ends with it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn claim_ca(&self) -> Result<bool, StoreError>;
+
+    /// Ends this node's claim.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn release_ca(&self) -> Result<(), StoreError>;
+
     /// Returns the version of these files that another node has put last.
     fn ca_version(&self) -> watch::Receiver<i64>;
 
@@ -106,7 +119,7 @@ pub(crate) trait Nodes {
     fn records(&self) -> broadcast::Receiver<Arc<[String]>>;
 
     /// Says how many sessions this node has; the others learn it with the next renewal.
-    fn has_sessions(&self, count: u32);
+    fn has_sessions(&self, count: SessionCounts);
 
     /// Returns which hosts come to other nodes, or leave them, from now on. A receiver that lags must
     /// read the [`Nodes::places`].
@@ -271,6 +284,15 @@ pub(crate) struct PlaceChange {
     pub(crate) is_there: bool,
 }
 
+/// The sessions of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SessionCounts {
+    /// With hosts.
+    pub(crate) hosts: u32,
+    /// With clones of hosts.
+    pub(crate) clones: u32,
+}
+
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeRow {
@@ -286,6 +308,8 @@ pub(crate) struct NodeRow {
     pub(crate) is_drained: bool,
     /// Its sessions with hosts.
     pub(crate) sessions: u32,
+    /// Its sessions with clones of hosts.
+    pub(crate) clones: u32,
     /// When it started.
     pub(crate) started_at: UnixMillis,
 }

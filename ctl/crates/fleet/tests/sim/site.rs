@@ -92,7 +92,7 @@ impl Site {
             Some(Bug::LeaseIgnored | Bug::NewsLost) => 3,
             // A takeover takes longer than a restart: fewer happen.
             Some(_) => 1,
-            None if seed % 3 == 0 => 1,
+            None if seed.is_multiple_of(3) => 1,
             None => 3,
         };
         let site = Self {

@@ -210,6 +210,7 @@ async fn admit(
         match standing::judge(services, identified(init, presented, peer), presented.leaf).await {
             Ok(judged) => place = Some(judged),
             Err(Rejected::Away) => reply = InitReply::Busy { retry_after: AWAY },
+            Err(Rejected::Beside(server)) => reply = InitReply::Redirect { server },
             Err(why) => return Err(why.tell(&mut stream).await),
         }
     }

@@ -55,7 +55,7 @@ pub(super) async fn judge(
         }
         Judged::Away => return Err(Rejected::Away),
     };
-    let restriction = match clone_of(services, &peer).await {
+    let restriction = match clone_of(services, &peer).await? {
         None => Restriction::of(standing),
         clone => clone,
     };
@@ -78,20 +78,28 @@ pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen
     }
 }
 
-/// Returns the restriction of an agent that is the second one of its identity.
-async fn clone_of(services: &Services, peer: &Peer) -> Option<Restriction> {
+/// Returns the restriction of an agent that is the second one of its identity. Where the first one is
+/// at another node, the second one is sent there: a host and its clones are settled by one node.
+async fn clone_of(services: &Services, peer: &Peer) -> Result<Option<Restriction>, Rejected> {
     let (boot, key) = (peer.boot.as_deref(), peer.key);
-    let address = match services.registry.reach(&peer.host)? {
-        Reach::Here(older) => older.is_beside(boot, key).await?,
-        Reach::Elsewhere(older) => older.is_beside(boot, key).await?,
+    let address = match services.registry.reach(&peer.host) {
+        None => None,
+        Some(Reach::Here(older)) => older.is_beside(boot, key).await,
+        Some(Reach::Elsewhere(older)) => {
+            let address = older.is_beside(boot, key).await;
+            match services.redirect.addresses(older.node).filter(|_| address.is_some()) {
+                Some(server) => return Err(Rejected::Beside(server)),
+                None => address,
+            }
+        }
     };
-    Some(Restriction::Clone(
+    let why = |address: String| {
         format!(
             "another agent with this identity was connected before, from {address}, and answers; \
              settle which of them is the host"
         )
-        .into(),
-    ))
+    };
+    Ok(address.map(|address| Restriction::Clone(why(address).into())))
 }
 
 /// Enters a session. Returns `false` when its host has too many clones already.

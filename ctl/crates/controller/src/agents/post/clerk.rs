@@ -1,7 +1,7 @@
 //! The clerk: writes the letters that wait, and reads those that have come.
 
 use super::letter::{self, Head};
-use super::{Answer, Post, Reply, live};
+use super::{Answer, Answers, Post, Reply, live};
 use crate::agents::registry::Registry;
 use crate::agents::reply::NoReply;
 use crate::agents::session::{AgentRequest, CloseReason, Session};
@@ -9,12 +9,12 @@ use crate::bus::{Heard, Topic};
 use crate::stop::Stop;
 use crate::store::{Letter, Store, StoreError};
 use fleet::Digest;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 /// Letters that are written at once.
@@ -25,6 +25,13 @@ const BYTES: usize = 8 << 20;
 
 /// Questions of other nodes that are being answered.
 const MAX_ANSWERING: usize = 16 << 10;
+
+/// Questions of other nodes that are remembered: one whose writer did not hear that it is written comes
+/// once more.
+const REMEMBERED: usize = 64 << 10;
+
+/// The longest wait at a stop for answers that are under way.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// The wait before letters that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,13 +45,40 @@ pub(super) struct Asker {
     pub(super) node: i32,
 }
 
+/// Questions of other nodes.
+#[derive(Debug, Default)]
+struct Answering {
+    tasks: JoinSet<()>,
+    /// The tasks of those that may be forgotten.
+    tickets: HashMap<Uuid, AbortHandle>,
+    /// The last ones that came, oldest first.
+    remembered: VecDeque<Uuid>,
+    known: HashSet<Uuid>,
+}
+
+impl Answering {
+    /// Returns whether a question comes for the first time, and remembers it.
+    fn is_new(&mut self, ticket: Uuid) -> bool {
+        if !self.known.insert(ticket) {
+            return false;
+        }
+        self.remembered.push_back(ticket);
+        if self.remembered.len() > REMEMBERED
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
 /// The task.
-#[derive(Debug)]
 pub(crate) struct Clerk {
     own: i32,
     post: Arc<Post>,
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
+    answers: Arc<dyn Answers>,
     outgoing: mpsc::Receiver<Letter>,
 }
 
@@ -67,38 +101,48 @@ impl Clerk {
         (post, outgoing): (Arc<Post>, mpsc::Receiver<Letter>),
         registry: Arc<Registry>,
         store: Arc<dyn Store>,
+        answers: Arc<dyn Answers>,
     ) -> Self {
-        Self { own: post.own, post, registry, store, outgoing }
+        Self { own: post.own, post, registry, store, answers, outgoing }
     }
 
     /// Works until the controller stops.
     pub(crate) async fn run(mut self, mut stop: Stop) {
         let mut mail = self.post.bus.listen(&Topic::Mail(self.own)).await;
         let mut beats = self.store.beats();
-        let mut answering = JoinSet::new();
-        let mut tickets = HashMap::new();
+        let mut answering = Answering::default();
         loop {
             tokio::select! {
                 letter = self.outgoing.recv() => match letter {
                     Some(letter) => self.write(letter, &mut stop).await,
-                    None => return,
+                    None => break,
                 },
                 heard = mail.hear() => match heard {
                     Heard::Message(_) | Heard::Missed => {
-                        self.read(&mut answering, &mut tickets).await;
+                        self.read(&mut answering).await;
                     }
-                    Heard::Closed => return,
+                    Heard::Closed => break,
                 },
                 // A message on the bus may be lost.
                 beat = beats.changed() => {
                     if beat.is_err() {
-                        return;
+                        break;
                     }
-                    self.read(&mut answering, &mut tickets).await;
+                    self.read(&mut answering).await;
                 }
-                Some(_) = answering.join_next() => {}
-                () = stop.requested() => return,
+                Some(_) = answering.tasks.join_next() => {}
+                () = stop.requested() => break,
             }
+        }
+        self.end(answering, stop).await;
+    }
+
+    /// Sends the answers that are under way, as far as they come soon.
+    async fn end(mut self, mut answering: Answering, mut stop: Stop) {
+        let end = Instant::now() + LAST_ANSWERS;
+        while let Ok(Some(_)) = timeout_at(end, answering.tasks.join_next()).await {}
+        while let Ok(letter) = self.outgoing.try_recv() {
+            self.write(letter, &mut stop).await;
         }
     }
 
@@ -131,7 +175,7 @@ impl Clerk {
     }
 
     /// Reads the letters that have come.
-    async fn read(&self, answering: &mut JoinSet<()>, tickets: &mut HashMap<Uuid, AbortHandle>) {
+    async fn read(&self, answering: &mut Answering) {
         loop {
             let letters = match self.store.take_letters().await {
                 Ok(letters) => letters,
@@ -145,21 +189,15 @@ impl Clerk {
             }
             for letter in &letters {
                 match letter::read(letter) {
-                    Some((head, text)) => self.take(head, text, answering, tickets),
+                    Some((head, text)) => self.take(head, text, answering),
                     None => log::warn!("a letter of another node cannot be read: is it newer?"),
                 }
             }
-            tickets.retain(|_, task| !task.is_finished());
+            answering.tickets.retain(|_, task| !task.is_finished());
         }
     }
 
-    fn take(
-        &self,
-        head: Head,
-        text: &[u8],
-        answering: &mut JoinSet<()>,
-        tickets: &mut HashMap<Uuid, AbortHandle>,
-    ) {
+    fn take(&self, head: Head, text: &[u8], answering: &mut Answering) {
         match head {
             Head::Reply { ticket, output } => {
                 let text = String::from_utf8_lossy(text).into_owned();
@@ -173,27 +211,45 @@ impl Clerk {
                 self.post.answered(ticket, Answer::Answers(address));
             }
             Head::Forget { ticket } => {
-                if let Some(task) = tickets.remove(&ticket) {
+                if let Some(task) = answering.tickets.remove(&ticket) {
                     task.abort();
                 }
             }
             Head::Ask { ticket, from, host, id, client_chose_id, wait, stream } => {
                 let request = AgentRequest { id, client_chose_id, line: text.to_vec() };
                 let (asker, wait) = (Asker { ticket, node: from }, Duration::from_millis(wait));
-                if answering.len() >= MAX_ANSWERING {
+                if !answering.is_new(ticket) {
+                    return;
+                }
+                if answering.tasks.len() >= MAX_ANSWERING {
                     return asker.tell(&self.post, Err(NoReply::Busy));
                 }
                 let (post, session) = (Arc::clone(&self.post), self.registry.find(&host));
                 let task = if stream {
-                    answering.spawn(live::forward(post, session, asker, request, wait))
+                    answering.tasks.spawn(live::forward(post, session, asker, request, wait))
                 } else {
-                    answering.spawn(ask(post, session, asker, request, wait))
+                    answering.tasks.spawn(ask(post, session, asker, request, wait))
                 };
-                tickets.insert(ticket, task);
+                answering.tickets.insert(ticket, task);
+            }
+            Head::Query { ticket, from, query } => {
+                let asker = Asker { ticket, node: from };
+                if !answering.is_new(ticket) {
+                    return;
+                }
+                if answering.tasks.len() >= MAX_ANSWERING {
+                    return asker.tell(&self.post, Err(NoReply::Busy));
+                }
+                let (post, answers) = (Arc::clone(&self.post), Arc::clone(&self.answers));
+                let task = answering.tasks.spawn(async move {
+                    let text = answers.answer(query).await;
+                    asker.tell(&post, Ok(Reply { text, output: 0 }));
+                });
+                answering.tickets.insert(ticket, task);
             }
             Head::Probe { ticket, from, host, boot, key } => {
                 let (post, registry) = (Arc::clone(&self.post), Arc::clone(&self.registry));
-                answering.spawn(async move {
+                answering.tasks.spawn(async move {
                     let head = match is_beside(&registry, &host, boot.as_deref(), key).await {
                         Some(address) => Head::Answers { ticket, address },
                         None => Head::Gone { ticket },

@@ -1,5 +1,6 @@
 //! What letters between nodes say: a line of JSON, and behind it the message of an agent as it is.
 
+use super::query::Query;
 use crate::agents::reply::NoReply;
 use fleet::Digest;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,15 @@ pub(super) enum Head {
     Forget {
         /// Of which question.
         ticket: Uuid,
+    },
+    /// A question to the node itself.
+    Query {
+        /// Names the question in its answer, a reply.
+        ticket: Uuid,
+        /// The node that asks.
+        from: i32,
+        /// What is asked.
+        query: Query,
     },
     /// A newer agent of a host has come to another node: does the one that is here answer?
     Probe {

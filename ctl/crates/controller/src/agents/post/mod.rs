@@ -7,8 +7,10 @@
 mod clerk;
 mod letter;
 mod live;
+mod query;
 
 pub(crate) use clerk::Clerk;
+pub(crate) use query::{Answers, Query};
 
 use super::reply::NoReply;
 use super::session::AgentRequest;

@@ -5,8 +5,8 @@ use crate::api::rule::{Rule, Who};
 use crate::api::service::Api;
 use crate::api::{
     api_tokens, arrivals, budgets, bulk, ca, changes, events, facts, history, hosts, labels, live,
-    login, login_link, metrics, nodes, openapi, operators, overview, plans, probes, requests, results,
-    roles, run_events, runs, schedules, system, target_output, targets, tokens,
+    login, login_link, metrics, nodes, openapi, operators, overview, plans, probes, requests,
+    results, roles, run_events, runs, schedules, system, target_output, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;

@@ -21,7 +21,7 @@ mod state;
 
 pub(crate) use authority::RootKey;
 pub(crate) use certificate::{Terms, seconds};
-pub(crate) use copies::{CaTexts, read as read_texts, write as write_texts};
+pub(super) use copies::{CaTexts, read as read_texts, write as write_texts};
 pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
 pub(crate) use state::Phase;

@@ -253,7 +253,11 @@ impl Core {
     ///
     /// # Errors
     /// When the hosts' states cannot be read. Nothing is published then.
-    pub(super) async fn hear(&self, mut effects: Effects, moves: Vec<Moves>) -> Result<(), DbError> {
+    pub(super) async fn hear(
+        &self,
+        mut effects: Effects,
+        moves: Vec<Moves>,
+    ) -> Result<(), DbError> {
         self.forget(&effects);
         let publishing = self.publishing.lock().await;
         if effects.counts || !effects.standings.is_empty() {

@@ -157,7 +157,7 @@ impl Session {
         address: &Address,
         seat: &Seat,
     ) -> Result<Tenure, Error> {
-        let error = match seat.take(&self.client, Some(START_WAIT)).await {
+        let error = match seat.take(&self.client, Some(START_WAIT), None).await {
             Ok(tenure) => return Ok(tenure),
             Err(error) => error,
         };
@@ -221,7 +221,8 @@ async fn again(core: &Weak<Core>) -> Option<Session> {
 
 async fn try_again(core: &Arc<Core>) -> Result<Session, String> {
     let session = Session::open(&core.address).await?;
-    let tenure = core.seat.take(&session.client, None).await.map_err(|error| error.to_string())?;
+    let taken = core.seat.take(&session.client, None, core.nodes.number()).await;
+    let tenure = taken.map_err(|error| error.to_string())?;
     core.start(tenure).await.map_err(|error| error.to_string())?;
     Ok(session)
 }

@@ -42,18 +42,19 @@ pub(super) struct Tenure {
 /// Counts the changes of hands.
 const COUNT: &str = "UPDATE controller SET epoch = epoch + 1 RETURNING epoch";
 
-/// Enters a node, or finds it.
+/// Enters a node, or finds it. One that was removed while it was cut off comes back with its number.
 const ENTER: &str = "\
-    INSERT INTO nodes (id, name, version, agents, http, epoch, ends, is_settled, is_drained, \
-    sessions, started_at) \
-    VALUES ($1, $2, $3, $4, $5, 0, clock_timestamp(), true, false, 0, $6) \
+    INSERT INTO nodes (number, id, name, version, agents, http, epoch, ends, is_settled, \
+    is_drained, sessions, clones, started_at) \
+    VALUES (coalesce($7::integer, nextval(pg_get_serial_sequence('nodes', 'number'))), \
+    $1, $2, $3, $4, $5, 0, clock_timestamp(), true, false, 0, 0, $6) \
     ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING number";
 
 /// Begins a node's tenure. What it leaves behind when it ends is to be settled.
 const BEGIN: &str = "\
     UPDATE nodes SET name = $2, version = $3, epoch = $4, \
     ends = clock_timestamp() + $5::float8 * interval '1 second', \
-    is_settled = false, sessions = 0, started_at = $6 WHERE number = $1";
+    is_settled = false, sessions = 0, clones = 0, started_at = $6 WHERE number = $1";
 
 impl Tenure {
     fn alone(epoch: i64, marks: Marks) -> Self {
@@ -81,18 +82,19 @@ impl Tenure {
 
 impl Seat {
     /// Takes the seat on this session, waiting for others at most so long, or for ever; returns the
-    /// tenure that begins.
+    /// tenure that begins. `before` is the number of a node that had the seat already.
     pub(super) async fn take(
         &self,
         client: &Client,
         wait: Option<Duration>,
+        before: Option<i32>,
     ) -> Result<Tenure, DbError> {
         let most = wait.map_or(0, |wait| wait.as_millis());
         let bounds = format!("SET statement_timeout = 0; SET lock_timeout = {most}");
         client.batch_execute(&bounds).await?;
         match self {
             Self::Alone => take_alone(client).await,
-            Self::Node(card) => take_node(client, card).await,
+            Self::Node(card) => take_node(client, card, before).await,
         }
     }
 
@@ -127,12 +129,17 @@ async fn take_alone(client: &Client) -> Result<Tenure, DbError> {
     Ok(Tenure::alone(epoch, marks))
 }
 
-async fn take_node(client: &Client, card: &NodeCard) -> Result<Tenure, DbError> {
+async fn take_node(
+    client: &Client,
+    card: &NodeCard,
+    before: Option<i32>,
+) -> Result<Tenure, DbError> {
     let share = format!("SELECT pg_advisory_lock_shared({CLASS}, {CONTROLLER})");
     client.batch_execute(&share).await?;
     let NodeCard { id, name, version, agents, http } = card;
     let now = milliseconds(SystemTime::now());
-    let entered = client.query_one(ENTER, &[id, name, version, agents, http, &now]).await?;
+    let entered =
+        client.query_one(ENTER, &[id, name, version, agents, http, &now, &before]).await?;
     let node: i32 = entered.try_get(0)?;
     let take = format!(
         "SELECT pg_advisory_lock({CLASS}, {}); SELECT pg_advisory_lock({CLASS}, {})",

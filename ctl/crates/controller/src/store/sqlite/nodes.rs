@@ -1,7 +1,7 @@
 //! The one controller of the database, which leads.
 
 use super::SqliteStore;
-use crate::store::{CaFiles, Letter, Moves, NodeRow, Nodes, StoreError};
+use crate::store::{CaFiles, Letter, Moves, NodeRow, Nodes, SessionCounts, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
@@ -28,7 +28,7 @@ impl Nodes for SqliteStore {
         Ok(())
     }
 
-    fn has_sessions(&self, _: u32) {}
+    fn has_sessions(&self, _: SessionCounts) {}
 
     fn leads(&self) -> watch::Receiver<bool> {
         self.nodes.leads()
@@ -60,6 +60,14 @@ impl Nodes for SqliteStore {
 
     async fn put_ca_files(&self, _: CaFiles) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn claim_ca(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn release_ca(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn ca_version(&self) -> watch::Receiver<i64> {

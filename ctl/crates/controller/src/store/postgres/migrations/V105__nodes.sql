@@ -11,7 +11,8 @@ CREATE TABLE nodes (
     ends timestamptz NOT NULL,    -- of its lease, by this server's clock
     is_settled boolean NOT NULL,  -- whether what it left behind when its lease ended is cleared
     is_drained boolean NOT NULL,  -- whether it is to take no hosts
-    sessions integer NOT NULL,
+    sessions integer NOT NULL,    -- with hosts
+    clones integer NOT NULL,      -- sessions with clones of hosts
     started_at bigint NOT NULL    -- milliseconds since 1970, UTC
 );
 ALTER TABLE controller ADD COLUMN lead integer; -- the node that does what one alone must do
@@ -25,7 +26,8 @@ CREATE INDEX presence_of_a_node ON presence (node, host) WHERE node IS NOT NULL;
 CREATE TABLE ca (                 -- at most one row: the files of the site's CA, with its keys
     single smallint PRIMARY KEY CHECK (single = 1),
     version bigint NOT NULL,      -- one more with each change
-    texts text COLLATE "C" NOT NULL -- JSON: by path
+    texts text COLLATE "C" NOT NULL, -- JSON: by path
+    claimed_by integer            -- the node that changes it
 );
 
 CREATE TABLE news (               -- what each change means to the other nodes

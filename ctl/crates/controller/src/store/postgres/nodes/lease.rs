@@ -7,7 +7,7 @@
 use super::{read, settle};
 use crate::store::postgres::core::Core;
 use crate::store::postgres::error::Sentence;
-use crate::store::{BEAT, LEASE, NodeRow};
+use crate::store::{BEAT, LEASE, NodeRow, SessionCounts};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ const SURE: u32 = 5;
 
 /// Renews a lease that has not been taken away.
 const RENEW: &str = "\
-    UPDATE nodes SET ends = clock_timestamp() + $3::float8 * interval '1 second', sessions = $4 \
+    UPDATE nodes SET ends = clock_timestamp() + $3::float8 * interval '1 second', sessions = $4, clones = $5 \
     WHERE number = $1 AND epoch = $2 AND NOT is_settled";
 
 /// Takes the lead that nobody has. One that is drained leaves it to others, if there are any.
@@ -79,11 +79,13 @@ struct Beat {
 async fn beat(
     client: &Client,
     (node, epoch): (i32, i64),
-    sessions: u32,
+    sessions: SessionCounts,
     may_lead: bool,
 ) -> Result<Option<Beat>, tokio_postgres::Error> {
-    let (lease, sessions) = (LEASE.as_secs_f64(), i32::try_from(sessions).unwrap_or(i32::MAX));
-    if client.execute(RENEW, &[&node, &epoch, &lease, &sessions]).await? == 0 {
+    let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let (sessions, clones) = (count(sessions.hosts), count(sessions.clones));
+    let lease = LEASE.as_secs_f64();
+    if client.execute(RENEW, &[&node, &epoch, &lease, &sessions, &clones]).await? == 0 {
         return Ok(None);
     }
     if may_lead {

@@ -6,11 +6,13 @@
 use super::change::{ChangeError, Transaction, change, query};
 use super::{PostgresStore, params};
 use crate::store::nodes::KnownNodes;
-use crate::store::{CaFiles, LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, StoreError};
+use crate::store::{
+    CaFiles, LEASE, Letter, Moves, NodeCard, NodeRow, Nodes, SessionCounts, StoreError,
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_postgres::Row;
@@ -21,7 +23,7 @@ macro_rules! select_nodes {
         concat!(
             "SELECT n.number, n.id, n.name, n.version, n.agents, n.http, \
              n.ends > clock_timestamp(), coalesce(n.number = c.lead, false), n.is_drained, \
-             n.sessions, n.started_at, n.is_settled FROM nodes n, controller c ",
+             n.sessions, n.started_at, n.is_settled, n.clones FROM nodes n, controller c ",
             $which
         )
     };
@@ -36,7 +38,7 @@ pub(super) mod settle;
 #[derive(Debug)]
 pub(super) struct Known {
     published: KnownNodes,
-    sessions: AtomicU32,
+    sessions: Mutex<SessionCounts>,
     /// The time until which this node leaves the lead to others.
     declines: Mutex<Option<Instant>>,
     /// There may be news.
@@ -51,7 +53,7 @@ impl Default for Known {
     fn default() -> Self {
         Self {
             published: KnownNodes::new(false),
-            sessions: AtomicU32::new(0),
+            sessions: Mutex::default(),
             declines: Mutex::new(None),
             look: Notify::new(),
             read: Mutex::default(),
@@ -62,8 +64,8 @@ impl Default for Known {
 
 impl Known {
     /// Returns the sessions that this node has.
-    pub(super) fn sessions(&self) -> u32 {
-        self.sessions.load(Ordering::Relaxed)
+    pub(super) fn sessions(&self) -> SessionCounts {
+        *self.sessions.lock()
     }
 
     /// Returns whether this node leaves the lead to others.
@@ -108,17 +110,15 @@ impl Known {
         self.read.lock().clone()
     }
 
+    /// Returns this node's number, which it keeps as long as it runs; `None` of the only controller.
+    pub(super) fn number(&self) -> Option<i32> {
+        let number = self.number.load(Ordering::Relaxed);
+        (number != 0).then_some(number)
+    }
+
     /// Notes this node's number.
     pub(super) fn is_number(&self, number: Option<i32>) {
-        let before = self.number.swap(number.unwrap_or_default(), Ordering::Relaxed);
-        if let Some(number) = number
-            && before != 0
-            && before != number
-        {
-            log::error!(
-                "this node was removed while it ran, and is node {number} now: restart it"
-            );
-        }
+        self.number.store(number.unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// Lets the node look for news.
@@ -135,8 +135,7 @@ impl Known {
 #[async_trait]
 impl Nodes for PostgresStore {
     fn node(&self) -> Option<i32> {
-        let number = self.core.nodes.number.load(Ordering::Relaxed);
-        (number != 0).then_some(number)
+        self.core.nodes.number()
     }
 
     fn has_host(&self, host: &str) {
@@ -170,8 +169,8 @@ impl Nodes for PostgresStore {
         change!(self, |transaction| mail::has_hosts(&mut transaction, &hosts))
     }
 
-    fn has_sessions(&self, count: u32) {
-        self.core.nodes.sessions.store(count, Ordering::Relaxed);
+    fn has_sessions(&self, count: SessionCounts) {
+        *self.core.nodes.sessions.lock() = count;
     }
 
     fn leads(&self) -> watch::Receiver<bool> {
@@ -205,6 +204,16 @@ impl Nodes for PostgresStore {
 
     async fn put_ca_files(&self, files: CaFiles) -> Result<bool, StoreError> {
         change!(self, |transaction| put_ca_files(&mut transaction, &files))
+    }
+
+    async fn claim_ca(&self) -> Result<bool, StoreError> {
+        let claim = "UPDATE ca SET claimed_by = $1 WHERE claimed_by IS NULL";
+        change!(self, |transaction| on_ca(&transaction, claim)).map(|rows| rows > 0)
+    }
+
+    async fn release_ca(&self) -> Result<(), StoreError> {
+        let release = "UPDATE ca SET claimed_by = NULL WHERE claimed_by = $1";
+        change!(self, |transaction| on_ca(&transaction, release)).map(drop)
     }
 
     fn ca_version(&self) -> watch::Receiver<i64> {
@@ -270,6 +279,11 @@ async fn put_ca_files(transaction: &mut Transaction, files: &CaFiles) -> Result<
     Ok(put)
 }
 
+/// Runs a statement about who claims the CA; returns how many rows it has changed.
+async fn on_ca(transaction: &Transaction, statement: &str) -> Result<u64, ChangeError> {
+    Ok(transaction.sql.run(statement, params![transaction.node]).await?)
+}
+
 async fn is_reached_at(
     transaction: &Transaction,
     agents: &str,
@@ -330,7 +344,7 @@ fn missing(node: i32) -> ChangeError {
 
 /// Reads a row of [`select_nodes!`].
 fn read(row: &Row) -> Result<NodeRow, tokio_postgres::Error> {
-    let sessions: i32 = row.try_get(9)?;
+    let (sessions, clones): (i32, i32) = (row.try_get(9)?, row.try_get(12)?);
     Ok(NodeRow {
         number: row.try_get(0)?,
         card: NodeCard {
@@ -344,6 +358,7 @@ fn read(row: &Row) -> Result<NodeRow, tokio_postgres::Error> {
         leads: row.try_get(7)?,
         is_drained: row.try_get(8)?,
         sessions: sessions.try_into().unwrap_or_default(),
+        clones: clones.try_into().unwrap_or_default(),
         started_at: row.try_get(10)?,
     })
 }

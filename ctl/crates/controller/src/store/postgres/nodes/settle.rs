@@ -84,7 +84,7 @@ async fn if_gone(transaction: &mut Transaction, node: i32) -> Result<bool, Chang
     if gone.is_none() {
         return Ok(false);
     }
-    let settled = "UPDATE nodes SET is_settled = true, sessions = 0 WHERE number = $1";
+    let settled = "UPDATE nodes SET is_settled = true, sessions = 0, clones = 0 WHERE number = $1";
     transaction.sql.run(settled, params![node]).await?;
     clear(transaction, node, milliseconds(SystemTime::now())).await?;
     Ok(true)
@@ -101,7 +101,8 @@ pub(in crate::store::postgres) async fn leave(core: &Core) {
 }
 
 async fn left(transaction: &mut Transaction, node: i32) -> Result<(), ChangeError> {
-    let left = "UPDATE nodes SET is_settled = true, sessions = 0, ends = clock_timestamp(), epoch = 0 \
+    let left = "UPDATE nodes SET is_settled = true, sessions = 0, clones = 0, ends = clock_timestamp(), \
+                epoch = 0 \
                 WHERE number = $1";
     transaction.sql.run(left, params![node]).await?;
     clear(transaction, node, milliseconds(SystemTime::now())).await?;
@@ -117,6 +118,7 @@ pub(in crate::store::postgres) async fn clear(
 ) -> Result<usize, ChangeError> {
     let sql = &transaction.sql;
     sql.run("UPDATE controller SET lead = NULL WHERE lead = $1", params![node]).await?;
+    sql.run("UPDATE ca SET claimed_by = NULL WHERE claimed_by = $1", params![node]).await?;
     sql.run("DELETE FROM mail WHERE recipient = $1", params![node]).await?;
     idempotency::interrupt(sql, Some(node)).await?;
     let left = "UPDATE presence SET node = NULL, last_seen = greatest(last_seen, $2), \

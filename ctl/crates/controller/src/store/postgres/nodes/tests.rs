@@ -2,7 +2,7 @@
 
 use crate::store::conformance::{Database, HOST_BYTES};
 use crate::store::postgres::{Address, PostgresStore, Seat};
-use crate::store::{Bounds, Events as _, NodeCard, NodeRow, Nodes as _, Store};
+use crate::store::{Bounds, CaFiles, Events as _, NodeCard, NodeRow, Nodes as _, Store};
 use fleet::audit::Event;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +134,8 @@ async fn a_node_hears_what_others_change() {
     let newest = second.newest_event();
     for number in 0..100 {
         let sequence = first.begin(event(&format!("{number}")), number).await.unwrap();
+        // As the bus says.
+        second.look();
         eventually("the news", || *newest.borrow() == sequence).await;
     }
     // Each node heard of the other's, and none of its own twice.
@@ -214,4 +216,47 @@ async fn no_node_is_taken_for_gone_after_a_time_without_a_database() {
     assert_eq!(database.sql("SELECT sequence FROM open_events"), opened.to_string());
     first.close().await;
     second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_removed_while_it_was_cut_off_comes_back_with_its_number() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let database = server.create();
+    let node = open(&database, seat("node")).await;
+    let number = node.node();
+    let tenure = node.core.hold.tenure().unwrap();
+    database.sql("DELETE FROM marks; DELETE FROM nodes");
+    eventually("a new tenure", || {
+        node.core.hold.tenure().is_ok_and(|new| new.epoch > tenure.epoch)
+    })
+    .await;
+    assert_eq!(node.node(), number);
+    node.begin(event("again"), 1).await.unwrap();
+    node.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_at_a_time_changes_the_ca_and_a_killed_one_keeps_no_claim() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let database = server.create();
+    let (first, second) =
+        (open(&database, seat("first")).await, open(&database, seat("second")).await);
+    let files = |version| CaFiles { version, texts: format!("{version}") };
+    assert!(!first.claim_ca().await.unwrap(), "there is none yet");
+    assert!(first.put_ca_files(files(1)).await.unwrap());
+    assert!(!second.put_ca_files(files(1)).await.unwrap());
+    assert!(first.claim_ca().await.unwrap());
+    assert!(!second.claim_ca().await.unwrap());
+    assert!(!first.claim_ca().await.unwrap(), "another request of the same node");
+    second.release_ca().await.unwrap();
+    assert!(!second.claim_ca().await.unwrap(), "it was not its own");
+    first.release_ca().await.unwrap();
+    assert!(second.claim_ca().await.unwrap());
+    assert!(second.put_ca_files(files(2)).await.unwrap());
+    assert!(!first.put_ca_files(files(2)).await.unwrap(), "another one was faster");
+    kill(&second);
+    let claimed = "SELECT claimed_by IS NULL FROM ca";
+    eventually("the claim ends", || database.sql(claimed) == "t").await;
+    assert!(first.claim_ca().await.unwrap());
+    first.close().await;
 }
