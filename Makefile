@@ -15,7 +15,7 @@ FISH    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ETC     = $(DESTDIR)/etc/basicagent
 RELEASE ?= target/release
 
-.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps power-cuts lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
+.PHONY: help build manual bench-deps demo test test-deps vm-test vm-deps power-cuts lint lint-deps fmt doc bench bench-store bench-console bench-peers bench-facts chaos enroll-kills run-kills node-kills sim cron-soak fuzz api-fuzz screenshots browser-soak packages packages-deps packages-check packages-check-deps install clean
 
 help:
 	@echo 'make demo       build, then run the main job for real on loopback'
@@ -30,6 +30,7 @@ help:
 	@echo 'make bench-peers  measure beside Salt, Zabbix agent 2, NRPE and collectd'
 	@echo 'make enroll-kills  kill the controller while hosts join, KILLS times (500)'
 	@echo 'make run-kills  kill the controller and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
+	@echo 'make node-kills  kill nodes, NATS, PostgreSQL and agents during runs: KILLS (200), RUNS (20), AGENTS (50); SEED=… repeats'
 	@echo 'make sim        simulate runs over hosts with everything that breaks, SIM_SEEDS times (5000); SIM_SEED=… repeats one'
 	@echo 'make chaos      kill agent and controller at random, CHAOS_KILLS times (500); CHAOS_SEED=… repeats'
 	@echo 'make cron-soak  check schedules by brute force, CRON_TRIPLES times (10000000); CRON_SEED=… repeats'
@@ -80,6 +81,7 @@ test-deps:
 	fi
 	@if ! [ -e target/tools/axe.min.js ]; then tests/tools/axe target/tools; fi
 	@if ! PATH="$$PWD/target/tools:$$PATH" command -v promtool >/dev/null; then tests/tools/promtool target/tools; fi
+	@if ! PATH="$$PWD/target/tools:$$PATH" command -v nats-server >/dev/null; then tests/tools/nats target/tools; fi
 
 # Builds binaries and plugins first: the tests run those that lie beside them. Runs every test
 # binary, and fails at the end if one failed (tests/suite).
@@ -197,6 +199,12 @@ run-kills: KILLS = 200
 run-kills: build
 	KILLS=$(KILLS) RUNS=$(RUNS) AGENTS=$(AGENTS) $(if $(SEED),SEED=$(SEED)) \
 	    $(CARGO) test --release --locked -p e2e --test run_kills -- --nocapture
+
+# Nodes, PostgreSQL, NATS and agents killed at random during runs.
+node-kills: KILLS = 200
+node-kills: build
+	KILLS=$(KILLS) RUNS=$(RUNS) AGENTS=$(AGENTS) $(if $(SEED),SEED=$(SEED)) \
+	    $(CARGO) test --release --locked -p e2e --test nodes -- --nocapture
 
 # Two threads; two minutes on 2 cores.
 SIM_SEEDS ?= 5000

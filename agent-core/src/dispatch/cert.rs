@@ -7,7 +7,9 @@ use super::failure::{Failure, Routed};
 use super::route::Call;
 use super::ticket::IdKind;
 use crate::caller::Caller;
+use crate::enroll::Parting;
 use agent_wire::InvalidParams;
+use agent_wire::json::quote;
 use agent_wire::message::{CertAnswer, CertReset, CertTrust, Goodbye, Response};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -26,9 +28,17 @@ pub(super) fn notice(
     let upkeep = &dispatcher.services.upkeep;
     let answer = CertAnswer::parse(fields).map(|answer| answer.map(|it| upkeep.answer(it)));
     let goodbye = Goodbye::parse(fields).map(|goodbye| {
-        goodbye.map(|it| {
-            log::info!("the server stops; the agent comes back within {} s", it.return_within);
-            upkeep.goodbye(Duration::from_secs(it.return_within));
+        goodbye.map(|Goodbye { return_within, server }| {
+            match &server {
+                Some(server) => log::info!(
+                    "the server asks the agent to go to {} within {return_within} s",
+                    quote(server)
+                ),
+                None => {
+                    log::info!("the server stops; the agent comes back within {return_within} s");
+                }
+            }
+            upkeep.goodbye(Parting { within: Duration::from_secs(return_within), server });
         })
     });
     let mut is_notice = false;

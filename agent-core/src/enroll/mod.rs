@@ -30,4 +30,4 @@ pub(crate) use record::{Record, sha256_hex};
 pub(crate) use renewer::Renewer;
 pub(crate) use source::{Source, source};
 pub(crate) use standing::{Standing, State};
-pub(crate) use upkeep::{Opened, Upkeep};
+pub(crate) use upkeep::{Opened, Parting, Upkeep};

@@ -34,12 +34,20 @@ pub(crate) struct Upkeep {
     standing: Mutex<Standing>,
     /// Which pair the link opens channels with; `None` with the operator's files.
     using: Mutex<Option<bool>>,
-    /// The time within which the agent comes back, from the server's `goodbye`.
-    goodbye: Mutex<Option<Duration>>,
+    /// The server's `goodbye`.
+    goodbye: Mutex<Option<Parting>>,
     channels: AtomicU64,
     events: mpsc::Sender<Event>,
     reopen: Notify,
     reset: watch::Sender<Option<PathBuf>>,
+}
+
+/// What the server has said before it closes the channel.
+pub(crate) struct Parting {
+    /// The time within which the agent comes back.
+    pub(crate) within: Duration,
+    /// The servers that it tries first, as a redirect lists them.
+    pub(crate) server: Option<String>,
 }
 
 /// A channel that the renewer may use; it ends when this is dropped.
@@ -107,12 +115,12 @@ impl Upkeep {
     }
 
     /// Notes the server's `goodbye`.
-    pub(crate) fn goodbye(&self, return_within: Duration) {
-        *self.goodbye.lock() = Some(return_within);
+    pub(crate) fn goodbye(&self, parting: Parting) {
+        *self.goodbye.lock() = Some(parting);
     }
 
-    /// Returns the time in the last `goodbye`, once.
-    pub(crate) fn take_goodbye(&self) -> Option<Duration> {
+    /// Returns the last `goodbye`, once.
+    pub(crate) fn take_goodbye(&self) -> Option<Parting> {
         self.goodbye.lock().take()
     }
 

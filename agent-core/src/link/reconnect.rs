@@ -9,10 +9,10 @@ use super::{Error, tls};
 use crate::caller::Peer;
 use crate::config::{Config, Server};
 use crate::dispatch::Dispatcher;
-use crate::enroll::Upkeep;
+use crate::enroll::{Parting, Upkeep};
 use crate::session::{Leaving, SessionEnd, serve};
 use crate::shutdown::Stopping;
-use agent_wire::{Decoder, Retcode};
+use agent_wire::{Decoder, Endpoint, Retcode, parse_list};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,8 +63,8 @@ enum Next {
 
 /// How a round ended.
 struct Ended {
-    /// The server that the next round begins with, if any.
-    first: Option<Target>,
+    /// The servers that the next round begins with.
+    first: Vec<Target>,
     pause: Pause,
 }
 
@@ -74,7 +74,7 @@ enum Pause {
     No,
     /// Longer and longer.
     Growing,
-    /// A random part of this time, which the server named before it stopped.
+    /// A random part of this time, which the server named before it closed the channel.
     Within(Duration),
     /// This time, a tenth more or less.
     About(Duration),
@@ -82,7 +82,7 @@ enum Pause {
 
 impl Ended {
     fn with(pause: Pause) -> Self {
-        Self { first: None, pause }
+        Self { first: Vec::new(), pause }
     }
 }
 
@@ -103,9 +103,9 @@ impl Link {
     /// Connects, serves and reconnects until the agent stops.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::default();
-        let mut first: Option<Target> = None;
+        let mut first = Vec::new();
         loop {
-            let ended = self.round(first.take(), &mut backoff).await;
+            let ended = self.round(std::mem::take(&mut first), &mut backoff).await;
             if self.stopping.has_begun() {
                 return;
             }
@@ -132,7 +132,7 @@ impl Link {
     }
 
     /// Tries `first` and then every address until a channel has been served to its end.
-    async fn round(&mut self, first: Option<Target>, backoff: &mut Backoff) -> Ended {
+    async fn round(&mut self, first: Vec<Target>, backoff: &mut Backoff) -> Ended {
         self.served = false;
         let given = self.config.borrow_and_update().clone();
         let (mut source, config) = match self.opener.identity(&given).await {
@@ -143,11 +143,12 @@ impl Link {
             }
         };
         let mut stopping = self.stopping.clone();
-        let servers = config.servers().into_iter().map(Next::Resolve);
-        let first = first.into_iter().map(Next::Connect);
         // Each list came from the one before it, so the lists beyond the first are the redirects in
-        // a row.
-        let mut lists: Vec<VecDeque<Next>> = vec![first.chain(servers).collect()];
+        // a row. The one that the last round ended with is one of them.
+        let mut lists: Vec<VecDeque<Next>> = vec![
+            config.servers().into_iter().map(Next::Resolve).collect(),
+            first.into_iter().map(Next::Connect).collect(),
+        ];
         // The configured servers' addresses that were tried: several names may share some.
         let mut tried: Vec<Target> = Vec::new();
         let mut busy: Option<Duration> = None;
@@ -250,8 +251,8 @@ impl Link {
         (end, since)
     }
 
-    /// Logs how a channel ended, and says when the next round follows. After a clean close by a
-    /// server that a redirect led to, that server is tried first (§3).
+    /// Logs how a channel ended, and says when the next round follows, and with which servers: those
+    /// of the server's `goodbye`, or after a clean close that server, if a redirect led to it (§3).
     fn served(
         &self,
         (end, since): &(SessionEnd, Instant),
@@ -262,9 +263,9 @@ impl Link {
         let peer = target.address;
         let is_steady = since.elapsed() >= STEADY;
         backoff.lost(is_steady);
-        let pause = match self.opener.upkeep.take_goodbye() {
-            Some(bound) => Pause::Within(bound),
-            None => Pause::Growing,
+        let (pause, named) = match self.opener.upkeep.take_goodbye() {
+            Some(Parting { within, server }) => (Pause::Within(within), server),
+            None => (Pause::Growing, None),
         };
         let pause = match end {
             SessionEnd::Closed => {
@@ -285,8 +286,26 @@ impl Link {
                 if is_steady { Pause::No } else { pause }
             }
         };
-        let first = (redirected && matches!(end, SessionEnd::Closed)).then_some(target);
+        let first = match named {
+            Some(server) => self.named(&server, &target),
+            None if redirected && matches!(end, SessionEnd::Closed) => vec![target],
+            None => Vec::new(),
+        };
         Ended { first, pause }
+    }
+
+    /// Returns the servers of a `goodbye`.
+    fn named(&self, server: &str, from: &Target) -> Vec<Target> {
+        let port = self.config.borrow().port;
+        let of =
+            |endpoint: Endpoint| Target { address: endpoint.socket(port), name: from.name.clone() };
+        match parse_list(server) {
+            Ok(list) => list.into_iter().map(of).collect(),
+            Err(error) => {
+                log::warn!("{}: the servers of its goodbye are ignored: {error}", from.address);
+                Vec::new()
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_BasicAgentController_global_optspecs
-    string join \n listen= http= http-cert= http-key= redirect-to= name= cert= key= server-ca= agent-ca= unknown= certificate-hours= recover-days= root-key= enroll-rate= enroll-rate-per-address= token-file= roles= state-dir= database= database-password-file= keep-days= audit-days= run-days= max-run-mib= max-store-mib= max-host-mib= facts-hours= facts-days= max-facts-mib= facts-rate= facts-methods= fact-labels= dev= check-config ready-file= max-connections= max-opening-per-address= handshake-rate= proxy-from= h/help V/version
+    string join \n listen= http= http-cert= http-key= redirect-to= name= cert= key= server-ca= agent-ca= unknown= certificate-hours= recover-days= root-key= enroll-rate= enroll-rate-per-address= token-file= roles= state-dir= database= database-password-file= bus= bus-ca= bus-credentials= node-name= advertise= keep-days= audit-days= run-days= max-run-mib= max-store-mib= max-host-mib= facts-hours= facts-days= max-facts-mib= facts-rate= facts-methods= fact-labels= dev= check-config ready-file= max-connections= max-opening-per-address= handshake-rate= proxy-from= h/help V/version
 end
 
 function __fish_BasicAgentController_needs_command
@@ -51,6 +51,11 @@ complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" 
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l state-dir -d 'The directory for the results of tasks, for its owner only [default: /var/lib/basicagent-controller; with --dev DIR/state]' -r -f -a "(__fish_complete_directories)"
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l database -d 'The PostgreSQL database that holds hosts, results, runs, people and the audit log: postgres://USER@HOST/NAME, with TLS unless HOST is this machine; a password comes from --database-password-file, PGPASSWORD or ~/.pgpass [default: a file in the state directory]' -r
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l database-password-file -d 'The file with the password for --database, for its owner only' -r -F
+complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l bus -d 'Be one of several controllers, the nodes of a site, that share --database; they tell each other of changes over NATS servers: nats://HOST:PORT on this machine, tls://HOST:PORT elsewhere' -r
+complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l bus-ca -d 'The CAs of the servers of --bus, PEM' -r -F
+complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l bus-credentials -d 'What this node shows the servers of --bus: credentials (.creds) or the seed of an nkey, for its owner only' -r -F
+complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l node-name -d 'The name of this node, for people [default: the host\'s name]' -r
+complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l advertise -d 'Where agents reach this node; the other nodes send them here by it [default: the host\'s name, with the port of --listen]' -r
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l keep-days -d 'Delete a result after this many days' -r
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l audit-days -d 'Delete lines of the audit log after this many days' -r
 complete -c BasicAgentController -n "__fish_BasicAgentController_needs_command" -l run-days -d 'Delete a run and its list of hosts this many days after it ended' -r

@@ -53,6 +53,7 @@ complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "role" -
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "schedule" -d 'Schedules: cron jobs for all hosts of a selector'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "audit" -d 'The audit log: who did what to which hosts, and when'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "run" -d 'Run a command, or another request, on many hosts: plan, ask, follow, sum up'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "node" -d 'The nodes of the controller: its processes, where it has several'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "budget" -d 'Budgets: how many of some hosts may be at work at once, over all runs'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "history" -d 'What ran where, and how it ended'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_needs_command" -f -a "exec" -d 'Run a command on the host and exit with its status'
@@ -744,6 +745,42 @@ complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand run; and __f
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand run; and __fish_seen_subcommand_from watch" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand run; and __fish_seen_subcommand_from watch" -l json -d 'The same as -o json'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -s h -l help -d 'Print help'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -f -a "list" -d 'List the processes of the controller'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -f -a "drain" -d 'Send the hosts of a node to the others; it stays drained, also when it is started again'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -f -a "resume" -d 'Let a node take hosts again'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and not __fish_seen_subcommand_from list drain resume remove" -f -a "remove" -d 'Forget a node that has ended and will not come back'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: table, wide (all columns), name, json or yaml' -r -f -a "table\t'Aligned columns, as wide as the terminal; whole when piped'
+wide\t'A table with all columns, never cut'
+name\t'The names alone, one per line'
+json\t'The controller\'s own JSON'
+yaml\t'The same as YAML'"
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -l json -d 'The same as -o json'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from drain" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from drain" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from drain" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from drain" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from resume" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from resume" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from resume" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from resume" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -l ca -d 'The CA of https://: a file, or sha256:DIGEST [default: this machine\'s bundle]' -r -F
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do it without asking'
+complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand node; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand budget; and not __fish_seen_subcommand_from list set remove" -l context -d 'Use this context [default: $BASICAGENT_CONTEXT, or the current one]' -r
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand budget; and not __fish_seen_subcommand_from list set remove" -l controller -d 'Use this controller and no context: https://HOST:PORT, http://127.0.0.1:PORT' -r
 complete -c BasicAgentCtl -n "__fish_BasicAgentCtl_using_subcommand budget; and not __fish_seen_subcommand_from list set remove" -l token-file -d 'The file with its API token [default: $BASICAGENT_TOKEN itself]' -r -F

@@ -3,7 +3,7 @@
 use super::target::At;
 use super::{
     Audit, Budget, Ca, Complete, Contexts, Cron, Exec, Facts, History, Host, Hosts, Login, Logout,
-    Operator, Role, Run, Schedule, Setup, Task, Token,
+    Node, Operator, Role, Run, Schedule, Setup, Task, Token,
 };
 use crate::client::Controller;
 use crate::plugin::{Check, New};
@@ -81,6 +81,8 @@ pub(crate) enum Fleet {
     Audit(Audit),
     /// Run a request on many hosts, or work on runs.
     Run(Box<Run>),
+    /// Work on the controller's nodes.
+    Node(Node),
     /// Work on budgets.
     Budget(Budget),
     /// Read what ran where.

@@ -49,6 +49,10 @@ pub(super) fn of(path: &[&str]) -> &'static [&'static str] {
             "BasicAgentCtl run -l env=prod --upgrade basicagent=1.2.3-1 --stages 1,10%,100%",
         ],
         ["run", verb] => run(verb),
+        ["node", "list"] => &["BasicAgentCtl node list -o wide"],
+        ["node", "drain"] => &["BasicAgentCtl node drain 2"],
+        ["node", "resume"] => &["BasicAgentCtl node resume 2"],
+        ["node", "remove"] => &["BasicAgentCtl node remove 2"],
         ["budget", verb] => budget(verb),
         ["history"] => &[
             "BasicAgentCtl history --host web-1 --since 7d",

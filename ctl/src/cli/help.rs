@@ -40,7 +40,7 @@ fn with_examples(command: Command, path: &[&str]) -> Command {
     let about_a_controller = matches!(
         path,
         ["logout" | "setup" | "whoami" | "hosts" | "host" | "token" | "ca" | "operator", ..]
-            | ["role" | "audit" | "run" | "budget" | "history", ..]
+            | ["role" | "audit" | "run" | "node" | "budget" | "history", ..]
     );
     if let Some(after) = command.get_after_help() {
         text = format!("{text}\n\n{after}");
@@ -58,9 +58,8 @@ fn used(path: &[&str]) -> &'static [&'static str] {
         ["login"] => &["context", "token_file", "ca"],
         ["logout"] => &["context"],
         ["setup"] => &["ca"],
-        ["whoami" | "hosts" | "host" | "token" | "ca" | "operator" | "role" | "budget", ..] => {
-            CONTROLLER
-        }
+        ["whoami" | "hosts" | "host" | "token" | "ca" | "operator" | "role", ..]
+        | ["node" | "budget", ..] => CONTROLLER,
         ["run", "show" | "targets" | "apply" | "cancel" | "again" | "watch"] => CONTROLLER,
         ["cron", "next" | "explain" | "check"] => &[],
         ["exec" | "status" | "audit"] | ["task" | "cron" | "audit" | "run" | "history", ..] => {

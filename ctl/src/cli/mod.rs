@@ -1,7 +1,7 @@
 //! The command line: its flags and the action that they describe.
 //!
 //! `flags` is the top level and `sub` its subcommands; `target` chooses plugins, controller and host; `account`, `hosts`,
-//! `token`, `operator`, `audit`, `run`, `history`, `facts`, `command`, `task` and `cron` are the flags of
+//! `token`, `operator`, `audit`, `run`, `history`, `node`, `facts`, `command`, `task` and `cron` are the flags of
 //! the subcommands;
 //! `number` parses numbers and times; `help` trims the help and adds the `examples`; `action` is the
 //! result.
@@ -18,6 +18,7 @@ mod flags;
 mod help;
 mod history;
 mod hosts;
+mod node;
 mod number;
 mod operator;
 mod run;
@@ -42,6 +43,7 @@ pub(crate) use facts::{
 pub(crate) use flags::Cli;
 pub(crate) use history::{Budget, BudgetSet, Filter, History, HistoryExport, HistorySub};
 pub(crate) use hosts::{Change, Host, HostLabel, Hosts};
+pub(crate) use node::Node;
 pub(crate) use number::duration;
 pub(crate) use operator::{ApiToken, ApiTokenCreate, Operator, OperatorCreate, Role, RoleSet};
 pub(crate) use run::{

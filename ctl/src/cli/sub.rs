@@ -3,8 +3,8 @@
 use super::target::{At, Conflict, Target};
 use super::{
     Action, Audit, Budget, Ca, Complete, Contexts, Cron, Exec, Facts, Fleet, History, HistorySub,
-    Host, Hosts, Login, Logout, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token, cron,
-    task,
+    Host, Hosts, Login, Logout, Node, Operator, Role, Run, RunSub, Schedule, Setup, Task, Token,
+    cron, task,
 };
 use crate::plugin::{Check, New};
 use crate::{exit, print};
@@ -74,6 +74,9 @@ pub(super) enum FleetSub {
     /// Run a command, or another request, on many hosts: plan, ask, follow, sum up
     #[command(after_help = exit::RUN_HELP)]
     Run(Box<Run>),
+    /// The nodes of the controller: its processes, where it has several
+    #[command(subcommand)]
+    Node(Node),
     /// Budgets: how many of some hosts may be at work at once, over all runs
     #[command(subcommand)]
     Budget(Budget),
@@ -181,6 +184,7 @@ impl FleetSub {
                 }
                 Fleet::Run(run)
             }
+            Self::Node(node) => Fleet::Node(node),
             Self::Budget(budget) => Fleet::Budget(budget),
             Self::History(mut history) => {
                 let host = target.one_host()?;

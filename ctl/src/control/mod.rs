@@ -1,5 +1,5 @@
-//! What a controller keeps: its hosts, join tokens, CA, operators, roles, budgets, history and audit
-//! log. Runs have a module of their own.
+//! What a controller keeps: its hosts, join tokens, CA, nodes, operators, roles, budgets, history and
+//! audit log. Runs have a module of their own.
 //!
 //! One file per subcommand. Lists go through `print::listing`, one thing through `print::record`;
 //! texts of hosts and operators pass `terminal::safe` on their way.
@@ -12,6 +12,7 @@ mod history;
 mod host;
 mod hosts;
 mod labels;
+mod nodes;
 mod operators;
 mod roles;
 mod schedules;
@@ -48,6 +49,7 @@ pub(crate) fn run(controller: &Controller, fleet: &Fleet) -> Result<ExitCode, Er
         Fleet::Schedule(schedule) => schedules::run(controller, schedule),
         Fleet::Audit(audit) => audit::run(controller, audit),
         Fleet::Run(run) => return crate::run::run(controller, run),
+        Fleet::Node(node) => nodes::run(controller, node),
         Fleet::Budget(budget) => budgets::run(controller, budget),
         Fleet::History(history) => history::run(controller, history),
     }?;

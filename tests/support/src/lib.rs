@@ -6,6 +6,7 @@ mod corpus;
 mod dead_share;
 mod fuse;
 mod namespace;
+mod nats;
 #[cfg(feature = "pki")]
 mod pki;
 mod postgres;
@@ -20,6 +21,7 @@ pub use corpus::check_corpus;
 pub use dead_share::DeadShare;
 pub use fuse::HangingMount;
 pub use namespace::{NetworkPair, in_mount_namespace, is_inside, needs_root, run};
+pub use nats::NatsServer;
 #[cfg(feature = "pki")]
 pub use pki::{Identity, Pki};
 pub use postgres::{FAST, PostgresDatabase, PostgresServer};

@@ -119,7 +119,6 @@ impl Host {
     /// Lets a host join, and starts its agent. `more` goes into the agent's configuration.
     pub(crate) fn join(controller: &Controller, id: &str, more: &str) -> Self {
         let dir = controller.scratch.file(id);
-        std::fs::create_dir_all(&dir).unwrap();
         // The log may come later than the ready file.
         let pin = wait_some("the join line in the log", || {
             let text = std::fs::read_to_string(controller.scratch.file("controller.log")).ok()?;
@@ -127,17 +126,29 @@ impl Host {
             Some(pin.to_owned())
         });
         let token = std::fs::read_to_string(controller.scratch.file("dev/join-token")).unwrap();
+        Self::join_by(&[&controller.listen], &pin, token.trim(), dir, id, more)
+    }
+
+    /// As [`Host::join`], by the first of these servers, in this folder.
+    pub(crate) fn join_by(
+        servers: &[&str],
+        pin: &str,
+        token: &str,
+        dir: PathBuf,
+        id: &str,
+        more: &str,
+    ) -> Self {
+        std::fs::create_dir_all(&dir).unwrap();
         let config = format!(
-            "server = \"{}\"\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n{more}\n[cron]\ndir = \"{}\"\n",
-            controller.listen,
+            "server = {servers:?}\nstate_dir = \"{}\"\nrun_dir = \"{}\"\n{more}\n[cron]\ndir = \"{}\"\n",
             dir.join("state").display(),
             dir.join("run").display(),
             dir.join("cron.d").display(),
         );
         std::fs::write(dir.join("agent.toml"), config).unwrap();
         let joined = Command::new(binary("BasicAgent"))
-            .args(["enroll", "--host-id", id, "--ca", &pin, "--server", &controller.listen])
-            .args(["--token", token.trim(), "--config"])
+            .args(["enroll", "--host-id", id, "--ca", pin, "--server", servers[0]])
+            .args(["--token", token, "--config"])
             .arg(dir.join("agent.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -128,13 +128,15 @@ pub enum Departure {
     Renewed,
     /// The controller asked the agent to come back and deliver results again.
     Redelivery,
+    /// The controller asked the agent to go to another of its nodes.
+    Moved,
     /// The controller was stopped.
     ControllerStopped,
 }
 
 impl Departure {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Closed,
         Self::Lost,
         Self::Replaced,
@@ -144,6 +146,7 @@ impl Departure {
         Self::NoRoom,
         Self::Renewed,
         Self::Redelivery,
+        Self::Moved,
         Self::ControllerStopped,
     ];
 
@@ -160,6 +163,7 @@ impl Departure {
             Self::NoRoom => "no_room",
             Self::Renewed => "renewed",
             Self::Redelivery => "redelivery",
+            Self::Moved => "moved",
             Self::ControllerStopped => "controller_stopped",
         }
     }
@@ -183,6 +187,7 @@ impl Departure {
             Self::NoRoom => "the controller had no room for its large message",
             Self::Renewed => "it was to come back with its new certificate",
             Self::Redelivery => "it was to deliver results again",
+            Self::Moved => "it was to go to another node of the controller",
             Self::ControllerStopped => "the controller was stopped",
         }
     }

@@ -98,6 +98,10 @@
 //! | `GET /api/v1/events` with [`EventsQuery`] | [`EventList`] |
 //! | `GET /api/v1/events/verify` | [`EventsVerified`] |
 //! | `GET /api/v1/system` | [`System`] |
+//! | `GET /api/v1/nodes` | [`NodeList`] |
+//! | `POST /api/v1/nodes/{node}/drain` | [`Node`] |
+//! | `POST /api/v1/nodes/{node}/resume` | [`Node`] |
+//! | `DELETE /api/v1/nodes/{node}` | 204 |
 //! | `GET /api/v1/ca` | [`CaStatus`] |
 //! | `POST /api/v1/ca/rotation` with [`RotationRequest`] | [`CaStatus`] |
 //! | `GET /api/v1/openapi.json` | the OpenAPI document of all this |
@@ -195,7 +199,7 @@ pub use run::{
     MAX_GATHER_MILLIS, Run, RunEnd, RunList, RunStage, RunState, RunsQuery,
 };
 pub use schedule::*;
-pub use system::{DatabaseUse, Kept, Node, Records, System};
+pub use system::{DatabaseUse, Kept, Node, NodeList, ProcessUse, Records, System};
 pub use target::{
     OutputGroup, OutputList, OutputPart, OutputStream, OutputsQuery, Target, TargetList,
     TargetOutputQuery, TargetResult, TargetState, TargetsQuery,

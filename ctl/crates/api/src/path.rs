@@ -5,7 +5,7 @@ mod variables;
 
 pub use complete::*;
 pub use variables::{
-    BudgetPath, FactPath, HostPath, OperatorPath, OperatorTokenPath, RolePath, RunPath,
+    BudgetPath, FactPath, HostPath, NodePath, OperatorPath, OperatorTokenPath, RolePath, RunPath,
     SchedulePath, TargetPath, TaskPath, TokenPath,
 };
 
@@ -239,6 +239,18 @@ pub const EVENTS_VERIFY: &str = "/api/v1/events/verify";
 
 /// The controller itself.
 pub const SYSTEM: &str = "/api/v1/system";
+
+/// The nodes of the controller.
+pub const NODES: &str = "/api/v1/nodes";
+
+/// One node.
+pub const NODE: &str = "/api/v1/nodes/{node}";
+
+/// Sends the hosts of a node to others.
+pub const NODE_DRAIN: &str = "/api/v1/nodes/{node}/drain";
+
+/// Lets a node take hosts again.
+pub const NODE_RESUME: &str = "/api/v1/nodes/{node}/resume";
 
 /// The controller's own CA.
 pub const CA: &str = "/api/v1/ca";

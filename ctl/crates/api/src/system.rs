@@ -15,6 +15,10 @@ pub struct System {
     pub problem: Option<String>,
     /// The processes of the controller.
     pub nodes: Vec<Node>,
+    /// What is wrong with the bus between the nodes; absent where nothing is, or there is one process
+    /// alone. Nothing is lost meanwhile: nodes hear of each other's changes within seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus_problem: Option<String>,
     /// Runs that have not ended.
     pub active_runs: u64,
     /// The hosts of these runs.
@@ -34,14 +38,33 @@ pub struct System {
     pub facts_methods: Vec<String>,
 }
 
+/// The nodes of the controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeList {
+    /// All of them, by number.
+    pub nodes: Vec<Node>,
+}
+
 /// A process of the controller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Node {
-    /// The name of the machine that it runs on.
+    /// Its number; absent where the controller is one process alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i32>,
+    /// Its name: that of the machine that it runs on, unless `--node-name` says otherwise.
     #[schema(example = "control-1")]
     pub name: String,
+    /// Its version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
     /// Whether this process has answered.
     pub this: bool,
+    /// Whether it runs: it has renewed its lease in time.
+    pub running: bool,
+    /// Whether it drives the runs: one node does so for all.
+    pub leads: bool,
+    /// Whether it is to have no hosts.
+    pub drained: bool,
     /// When it started: RFC 3339, UTC.
     #[schema(format = DateTime, example = "2026-01-31T09:30:00Z")]
     pub started: String,
@@ -52,6 +75,14 @@ pub struct Node {
     pub http: String,
     /// Hosts that are connected to it.
     pub connected: u64,
+    /// What the process uses; only of the one that has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessUse>,
+}
+
+/// What a process uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProcessUse {
     /// Connections of agents that are not sessions yet.
     pub opening: u64,
     /// Resident memory in bytes.

@@ -12,8 +12,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use controller_api::{
-    CaCertificate, CaStatus, DatabaseUse, Kept, Node, Records, RotationRequest, RotationState,
-    RotationStep, System as Status, path,
+    CaCertificate, CaStatus, DatabaseUse, Kept, Node, ProcessUse, Records, RotationRequest,
+    RotationState, RotationStep, System as Status, path,
 };
 use fleet::Action;
 
@@ -90,6 +90,7 @@ struct SystemPage {
     frame: Frame,
     version: String,
     problem: Option<String>,
+    bus_problem: Option<String>,
     connected: String,
     active_runs: String,
     active_targets: String,
@@ -109,7 +110,15 @@ struct NodeRow {
     started: Option<Moment>,
     http: String,
     listen: String,
+    status: &'static str,
+    /// What is to be said beside its name.
+    words: Vec<&'static str>,
     connected: String,
+    process: Option<ProcessRow>,
+}
+
+/// What a process uses.
+struct ProcessRow {
     opening: String,
     memory: String,
     processor: String,
@@ -192,6 +201,7 @@ impl SystemPage {
             settings: settings(status),
             version: status.version.clone(),
             problem: status.problem.as_deref().map(crate::api::sentence),
+            bus_problem: status.bus_problem.as_deref().map(crate::api::sentence),
             ca,
             refused,
         }
@@ -230,14 +240,36 @@ impl NodeRow {
             started: Moment::of(&node.started),
             http: node.http.clone(),
             listen: node.listen.join(", "),
+            status: match (node.running, node.drained) {
+                (false, _) => "bad",
+                (true, true) => "pending",
+                (true, false) => "ok",
+            },
+            words: [
+                (!node.running, "does not run"),
+                (node.drained, "drained"),
+                (node.leads && node.number.is_some(), "drives the runs"),
+                (node.this && node.number.is_some(), "shows this page"),
+            ]
+            .into_iter()
+            .filter_map(|(is_so, word)| is_so.then_some(word))
+            .collect(),
             connected: units::count(node.connected),
-            opening: units::count(node.opening),
-            memory: units::bytes(node.memory),
-            processor: units::duration(node.processor_ms),
+            process: node.process.as_ref().map(ProcessRow::of),
+        }
+    }
+}
+
+impl ProcessRow {
+    fn of(process: &ProcessUse) -> Self {
+        Self {
+            opening: units::count(process.opening),
+            memory: units::bytes(process.memory),
+            processor: units::duration(process.processor_ms),
             descriptors: format!(
                 "{} of {}",
-                units::count(node.descriptors),
-                units::count(node.max_descriptors)
+                units::count(process.descriptors),
+                units::count(process.max_descriptors)
             ),
         }
     }

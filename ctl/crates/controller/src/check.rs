@@ -64,6 +64,7 @@ fn problems(flags: &Flags) -> Vec<String> {
         let address = Address::parse(url, flags.database_password_file.as_deref());
         note("--database", address.err().map(|error| error.to_string()));
     }
+    note("--bus", flags.bus().err().map(|error| error.to_string()));
     found
 }
 

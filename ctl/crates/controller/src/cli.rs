@@ -146,6 +146,29 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE", requires = "database")]
     pub(crate) database_password_file: Option<PathBuf>,
 
+    /// Be one of several controllers, the nodes of a site, that share --database; they tell each other
+    /// of changes over NATS servers: nats://HOST:PORT on this machine, tls://HOST:PORT elsewhere
+    #[arg(long, value_name = "URL,…", requires = "database")]
+    pub(crate) bus: Option<String>,
+
+    /// The CAs of the servers of --bus, PEM
+    #[arg(long, value_name = "FILE", requires = "bus")]
+    pub(crate) bus_ca: Option<PathBuf>,
+
+    /// What this node shows the servers of --bus: credentials (.creds) or the seed of an nkey, for its
+    /// owner only
+    #[arg(long, value_name = "FILE", requires = "bus")]
+    pub(crate) bus_credentials: Option<PathBuf>,
+
+    /// The name of this node, for people [default: the host's name]
+    #[arg(long, value_name = "NAME", requires = "bus")]
+    pub(crate) node_name: Option<String>,
+
+    /// Where agents reach this node; the other nodes send them here by it [default: the host's name,
+    /// with the port of --listen]
+    #[arg(long, value_name = "ADDR[:PORT],…", requires = "bus", value_parser = Redirect::parse)]
+    pub(crate) advertise: Option<Redirect>,
+
     /// Delete a result after this many days
     #[arg(
         long,

@@ -9,9 +9,11 @@
 
 mod about;
 mod agents;
+mod answers;
 mod api;
 mod audit;
 mod auth;
+mod bus;
 mod check;
 mod cli;
 mod descriptors;
@@ -29,6 +31,7 @@ mod log_limit;
 mod logging;
 mod metrics;
 mod migrate;
+mod nodes;
 mod pem;
 mod planning;
 mod proxy;

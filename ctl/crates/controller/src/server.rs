@@ -3,21 +3,25 @@
 
 use crate::about::About;
 use crate::agents::{
-    self, Admission, Approvals, Permits, PlaceBounds, Registry, Room, ServerSide, Services,
-    TlsFiles, TrustParts,
+    self, Admission, Approvals, Clerk, Permits, PlaceBounds, Post, RedirectRule, Registry, Room,
+    ServerSide, Services, TlsFiles, TrustParts,
 };
+use crate::answers::OwnAnswers;
 use crate::api::{self, Clients, HttpsSource, Transport};
 use crate::audit::Work;
 use crate::auth::{Authenticator, FileRoles, Roles, Token};
+use crate::bus::{Bus, BusAddress, LocalBus, NatsBus};
 use crate::cli::Flags;
 use crate::descriptors::{self, Share};
 use crate::dev::Dev;
 use crate::error::Error;
 use crate::facts;
+use crate::files::{self, Access};
 use crate::first_start;
 use crate::identity::{self, Ca, Identity};
 use crate::joining::Joining;
 use crate::metrics::Metrics;
+use crate::nodes;
 use crate::proxy::ProxySources;
 use crate::ready::Ready;
 use crate::reload::Reloader;
@@ -25,17 +29,18 @@ use crate::runs::{self, Driver};
 use crate::schedules::{Keeper, Schedules};
 use crate::signals::{Asked, Signals};
 use crate::stop;
-use crate::store::{self, Address, PostgresStore, SqliteStore, Store};
+use crate::store::{self, Address, PostgresStore, SqliteStore, Store, StoreError};
 use crate::trend;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// The time for requests in flight to get their replies before the sessions end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -60,6 +65,8 @@ struct Prepared {
     side: ServerSide,
     transport: Transport,
     store: Arc<dyn Store>,
+    /// The bus, where the controller is one of several.
+    bus: Option<BusAddress>,
     /// Held until the end, where the store does not hold it itself.
     state_dir_lock: Option<File>,
     share: Share,
@@ -105,9 +112,15 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
     let roles = flags.roles.as_deref().map(FileRoles::load).transpose()?.unwrap_or_default();
     let tls_files = flags.tls_files();
     let share = descriptors::share_out(flags.max_connections)?;
+    flags.check_advertised()?;
     // One controller makes the CA: the directory is locked from here on.
+    let bus = flags.bus()?;
     let (store, state_dir_lock) = open_store(flags)?;
-    let ca = Arc::new(Ca::open(flags.ca_settings(&tls_files)?)?);
+    let ca = match store.node() {
+        Some(_) => identity::open_shared_ca(flags.ca_settings(&tls_files)?, &*store)?,
+        None => Ca::open(flags.ca_settings(&tls_files)?)?,
+    };
+    let ca = Arc::new(ca);
     let side = agents::server_side(&tls_files, &ca.current())?;
     let transport = Transport::open(flags.https_source(), Arc::clone(&ca))?;
     Ok(Prepared {
@@ -120,6 +133,7 @@ fn prepare(flags: &Flags) -> Result<Prepared, Error> {
         side,
         transport,
         store,
+        bus,
         state_dir_lock,
         share,
     })
@@ -132,8 +146,22 @@ fn open_store(flags: &Flags) -> Result<(Arc<dyn Store>, Option<File>), Error> {
     };
     let lock = store::lock_state_dir(&flags.state_dir())?;
     let address = Address::parse(url, flags.database_password_file.as_deref())?;
-    let opening = PostgresStore::open(address, flags.bounds());
+    let seat = flags.seat(node_id(&flags.state_dir())?);
+    let opening = PostgresStore::open(address, seat, flags.bounds());
     Ok((Arc::new(Handle::current().block_on(opening)?), Some(lock)))
+}
+
+/// Returns the id of a state directory, which is made at the first start.
+fn node_id(state_dir: &Path) -> Result<String, Error> {
+    let path = state_dir.join("node-id");
+    if !path.exists() {
+        files::replace(&path, Uuid::new_v4().to_string().as_bytes(), files::PUBLIC)?;
+        files::sync_dir(state_dir)?;
+    }
+    let text = String::from_utf8(files::read(&path, Access::Public)?);
+    let id = text.ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
+    let why = "not an id; restore it from a backup, or remove it for another one".to_owned();
+    id.map(|id| id.to_string()).ok_or(Error::Content { path, why })
 }
 
 async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Result<(), Error> {
@@ -147,6 +175,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         side,
         transport,
         store,
+        bus,
         share,
         ..
     } = prepared;
@@ -177,7 +206,11 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let approvals = Arc::new(Approvals::default());
     let services = Arc::new(Services {
         registry: Arc::clone(&registry),
-        redirect: flags.redirect_to.clone(),
+        redirect: RedirectRule {
+            given: flags.redirect_to.clone(),
+            own: store.node(),
+            nodes: store.nodes(),
+        },
         tls: agents::Tls::new(side),
         admission: Admission::new(flags.handshake_rate(), share.agents),
         proxies: proxies.clone(),
@@ -200,12 +233,36 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     let joining = Joining::new(ready.listen[0], &names, Arc::clone(&ca));
     let work = Work::default();
 
+    let stopping_store = Arc::clone(&store);
     let (stopper, stop) = stop::pair();
     let (api_stopper, api_stop) = stop::pair();
     let permits = Permits::new(share.agents, opening(flags, share.agents));
     let mut tasks = JoinSet::new();
     for port in ports {
         tasks.spawn(agents::serve(port, permits.clone(), Arc::clone(&services), stop.clone()));
+    }
+    let mut opened_bus = None;
+    if let Some(node) = store.node() {
+        let bus = open_bus(bus, &*store, &ready, scheme, flags).await?;
+        opened_bus = Some(Arc::clone(&bus));
+        let post = Post::new(node, Arc::clone(&bus));
+        registry.reach_others_by(Arc::clone(&post.0));
+        let answers = OwnAnswers { registry: Arc::clone(&registry), schedules: schedules.clone() };
+        let clerk = Clerk::new(post, Arc::clone(&registry), Arc::clone(&store), Arc::new(answers));
+        tasks.spawn(clerk.run(stop.clone()));
+        tasks.spawn(nodes::exchange_news(Arc::clone(&store), bus, stop.clone()));
+        tasks.spawn(nodes::follow_hosts(Arc::clone(&registry), Arc::clone(&store), stop.clone()));
+        let balance =
+            agents::balance(Arc::clone(&registry), Arc::clone(&store), node, stop.clone());
+        tasks.spawn(balance);
+        tasks.spawn(identity::share_ca(Arc::clone(&ca), Arc::clone(&store), stop.clone()));
+        let roles = Arc::clone(authenticator.roles());
+        tasks.spawn(nodes::follow_roles(
+            roles,
+            schedules.clone(),
+            Arc::clone(&store),
+            stop.clone(),
+        ));
     }
     tasks.spawn(agents::follow_standings(
         Arc::clone(&registry),
@@ -251,6 +308,7 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
         permits,
         clients: share.clients,
         metrics,
+        bus: opened_bus.clone(),
         about,
         stop: api_stop.clone(),
     });
@@ -279,6 +337,11 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     };
     let signal = until_end(&mut signals, &mut reloader).await;
     log::info!("{signal}: shutting down");
+    if stopping_store.node().is_some()
+        && let Err(error) = stopping_store.is_reached_at(String::new(), String::new()).await
+    {
+        log::debug!("other nodes still send agents here: {error}");
+    }
     // The API's clients first: the agents' replies are still on their way to them.
     api_stopper.stop();
     tokio::select! {
@@ -293,7 +356,31 @@ async fn serve(flags: &Flags, prepared: Prepared, mut signals: Signals) -> Resul
     while let Some(task) = tasks.join_next().await {
         ended(task);
     }
+    if let Some(bus) = opened_bus {
+        bus.close().await;
+    }
     Ok(())
+}
+
+/// Begins to connect to the bus, and says where this node is reached.
+async fn open_bus(
+    address: Option<BusAddress>,
+    store: &dyn Store,
+    ready: &Ready,
+    scheme: &str,
+    flags: &Flags,
+) -> Result<Arc<dyn Bus>, Error> {
+    let failed = |error: StoreError| Error::System {
+        what: "cannot be a node of a site",
+        source: std::io::Error::other(error),
+    };
+    let agents = flags.advertised(ready.listen[0]);
+    store.is_reached_at(agents, format!("{scheme}://{}", ready.http)).await.map_err(failed)?;
+    let site = store.site().await.map_err(failed)?;
+    match address {
+        Some(address) => Ok(Arc::new(NatsBus::open(address, &site).await?)),
+        None => Ok(Arc::new(LocalBus::default())),
+    }
 }
 
 /// Reloads the files at each SIGHUP, until a signal asks to end; returns that signal's name.

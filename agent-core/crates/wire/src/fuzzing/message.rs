@@ -50,7 +50,7 @@ fn joining(map: &Map<String, Value>) {
     reads_back_equal(map, |map| parsed(CertRenew::parse(map)).flatten(), Clone::clone);
     reads_back_equal(map, |map| parsed(CertAnswer::parse(map)).flatten(), Clone::clone);
     reads_back_equal(map, |map| parsed(Goodbye::parse(map)).flatten(), Clone::clone);
-    if let Some(Some(Goodbye { return_within })) = parsed(Goodbye::parse(map)) {
+    if let Some(Some(Goodbye { return_within, .. })) = parsed(Goodbye::parse(map)) {
         assert!(return_within <= MAX_RETURN);
     }
     if let Some(EnrollRequest::Enroll(enroll)) = parsed(EnrollRequest::parse(map)) {

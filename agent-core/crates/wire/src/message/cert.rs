@@ -233,12 +233,14 @@ impl CertReset {
     }
 }
 
-/// `goodbye`: the server is about to stop; its agents come back at a random time within so many
-/// seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `goodbye`: the server is about to stop, or has too many agents; those that it tells come back at a
+/// random time within so many seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Goodbye {
     /// Seconds, at most [`MAX_RETURN`].
     pub return_within: u64,
+    /// Addresses to try first, as in a redirect; [`parse_list`](crate::parse_list) reads the text.
+    pub server: Option<String>,
 }
 
 impl Goodbye {
@@ -249,24 +251,33 @@ impl Goodbye {
     /// counts as that.
     ///
     /// # Errors
-    /// When `return_within` is missing or no number.
+    /// When `return_within` is missing or no number, or `server` is no text.
     pub fn parse(map: &Map<String, Value>) -> Result<Option<Self>, InvalidParams> {
         let params = Params::new(map);
         if params.text("method")? != Some(Self::METHOD) {
             return Ok(None);
         }
         let return_within = number(params, "return_within")?.min(MAX_RETURN);
-        Ok(Some(Self { return_within }))
+        let server = params.text("server")?.map(str::to_owned);
+        Ok(Some(Self { return_within, server }))
     }
 }
 
 impl Serialize for Goodbye {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Written {
+        struct Written<'a> {
             method: &'static str,
             return_within: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            server: Option<&'a str>,
         }
-        Written { method: Self::METHOD, return_within: self.return_within }.serialize(serializer)
+        let Self { return_within, server } = self;
+        let written = Written {
+            method: Self::METHOD,
+            return_within: *return_within,
+            server: server.as_deref(),
+        };
+        written.serialize(serializer)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     BUDGET, HOST_APPROVE, HOST_BAN, HOST_CHANGES, HOST_FACTS, HOST_LABELS, HOST_QUARANTINE,
-    HOST_SCHEDULES, HOST_SETTLE, HOST_TASKS, HOSTS, OPERATOR, OPERATOR_LOGIN_LINK,
-    OPERATOR_SESSIONS, OPERATOR_TOKENS, PLAN, PLAN_APPLY, PLAN_TARGETS, ROLE, RUN, RUN_AGAIN,
-    RUN_CANCEL, RUN_CHANGES, RUN_EVENTS, RUN_OUTPUTS, RUN_TARGETS, SCHEDULE, SCHEDULE_HISTORY,
-    SCHEDULE_HOSTS, SCHEDULE_RESULTS, TOKEN,
+    HOST_SCHEDULES, HOST_SETTLE, HOST_TASKS, HOSTS, NODE, NODE_DRAIN, NODE_RESUME, OPERATOR,
+    OPERATOR_LOGIN_LINK, OPERATOR_SESSIONS, OPERATOR_TOKENS, PLAN, PLAN_APPLY, PLAN_TARGETS, ROLE,
+    RUN, RUN_AGAIN, RUN_CANCEL, RUN_CHANGES, RUN_EVENTS, RUN_OUTPUTS, RUN_TARGETS, SCHEDULE,
+    SCHEDULE_HISTORY, SCHEDULE_HOSTS, SCHEDULE_RESULTS, TOKEN,
 };
 use std::fmt::Write as _;
 
@@ -159,6 +159,21 @@ pub fn budget(name: &str) -> String {
     fill(BUDGET, "{name}", name)
 }
 
+/// Returns the path of a node.
+pub fn node(number: i32) -> String {
+    fill(NODE, "{node}", &number.to_string())
+}
+
+/// Returns the path that drains a node.
+pub fn node_drain(number: i32) -> String {
+    fill(NODE_DRAIN, "{node}", &number.to_string())
+}
+
+/// Returns the path that ends this.
+pub fn node_resume(number: i32) -> String {
+    fill(NODE_RESUME, "{node}", &number.to_string())
+}
+
 /// Fills in a template's one variable segment.
 fn fill(template: &str, variable: &str, text: &str) -> String {
     template.replace(variable, &segment(text))
@@ -308,6 +323,9 @@ mod tests {
             (run_changes("u"), RUN_CHANGES),
             (run_events("u"), RUN_EVENTS),
             (budget("n"), BUDGET),
+            (node(2), NODE),
+            (node_drain(2), NODE_DRAIN),
+            (node_resume(2), NODE_RESUME),
         ] {
             let filled = template
                 .replace("{host}", "h")
@@ -316,7 +334,8 @@ mod tests {
                 .replace("{token}", "t")
                 .replace("{name}", "n")
                 .replace("{role}", "r")
-                .replace("{run}", "u");
+                .replace("{run}", "u")
+                .replace("{node}", "2");
             assert_eq!(path, filled);
         }
     }

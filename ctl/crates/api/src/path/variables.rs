@@ -95,6 +95,15 @@ pub struct BudgetPath {
     pub name: String,
 }
 
+/// The segment of the path that names a node.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct NodePath {
+    /// The node's number.
+    #[param(example = 2)]
+    pub node: i32,
+}
+
 /// The segment of the path that names a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -183,7 +183,11 @@ fn advice(host: &Host) -> &'static str {
              certificate is still valid."
         }
         Some(
-            Departure::Replaced | Departure::NoRoom | Departure::Renewed | Departure::Redelivery,
+            Departure::Replaced
+            | Departure::NoRoom
+            | Departure::Renewed
+            | Departure::Redelivery
+            | Departure::Moved,
         ) => "It should have come back by itself: `systemctl status basicagent` on it says more.",
     }
 }

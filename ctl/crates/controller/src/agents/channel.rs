@@ -9,6 +9,7 @@ use super::handshake::Services;
 use super::renewal;
 use super::room::RoomShare;
 use super::session::{CloseReason, Fetched, Session};
+use super::stream::output_bytes;
 use super::tls::ServerSide;
 use super::validity::Validity;
 use super::{results, salvage, socket};
@@ -37,6 +38,9 @@ use tokio_rustls::server::TlsStream;
 
 /// Bytes taken from the stream at once: a TLS record's worth (RFC 8446 §5.1).
 const READ: usize = 16 << 10;
+
+/// The time within which an agent goes to another node, in seconds: few go at once.
+const MOVE_WITHIN: u64 = 1;
 
 /// The time for a peer to take its last line.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -172,6 +176,7 @@ impl Channel {
                     Fetched::Close(CloseReason::Redelivery) => return DisconnectReason::Redelivery,
                     Fetched::Close(CloseReason::Revoked) => return DisconnectReason::Revoked,
                     Fetched::Close(CloseReason::Renewed) => return DisconnectReason::Renewed,
+                    Fetched::Close(CloseReason::Moved) => return DisconnectReason::Moved,
                     Fetched::Close(CloseReason::Stopped) => return DisconnectReason::Stopped,
                 },
                 () = validity.due() => if let Err(error) = validity.check(self.chain()) {
@@ -239,8 +244,14 @@ impl Channel {
 
     async fn close(mut self, reason: &DisconnectReason, services: &Services) {
         let mut bytes = self.outgoing.split_off(self.written);
-        if let DisconnectReason::Stopped = reason {
-            line(&Goodbye { return_within: services.return_within() }, &mut bytes);
+        let return_within = match reason {
+            DisconnectReason::Stopped => Some(services.return_within()),
+            DisconnectReason::Moved => Some(MOVE_WITHIN),
+            _ => None,
+        };
+        if let Some(return_within) = return_within {
+            let server = services.redirect.others();
+            line(&Goodbye { return_within, server }, &mut bytes);
         }
         let last = match reason {
             DisconnectReason::Malformed(error) => {
@@ -270,6 +281,7 @@ impl Channel {
             | DisconnectReason::Lost(_)
             | DisconnectReason::Redelivery
             | DisconnectReason::Renewed
+            | DisconnectReason::Moved
             | DisconnectReason::Stopped => None,
         };
         if let Some(last) = last {
@@ -319,9 +331,7 @@ fn take_message(session: &Arc<Session>, text: &str) -> Option<Taken> {
             }
         }
         (Some(id), Some("output")) => {
-            let length = text_of("data").map_or(0, str::len);
-            let bytes = if text_of("encoding").is_some() { length / 4 * 3 } else { length };
-            session.output(id, || verbatim(text, &map), bytes as u64);
+            session.output(id, || verbatim(text, &map), output_bytes(&map));
         }
         (None, Some(_)) => {
             let message = quote(text_of("message").unwrap_or_default());

@@ -16,6 +16,7 @@ pub(super) enum DisconnectReason {
     Redelivery,
     Revoked,
     Renewed,
+    Moved,
     Stopped,
 }
 
@@ -32,6 +33,7 @@ impl DisconnectReason {
             Self::Redelivery => Departure::Redelivery,
             Self::Revoked => Departure::Revoked,
             Self::Renewed => Departure::Renewed,
+            Self::Moved => Departure::Moved,
             Self::Stopped => Departure::ControllerStopped,
         }
     }
@@ -55,6 +57,7 @@ impl fmt::Display for DisconnectReason {
             Self::Redelivery => f.write_str("so that the agent redelivers what was not stored"),
             Self::Revoked => f.write_str("the host may not be connected anymore"),
             Self::Renewed => f.write_str("so that the agent comes back with its new certificate"),
+            Self::Moved => f.write_str("so that the agent goes to another node"),
             Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }

@@ -1,11 +1,15 @@
 //! The connected hosts: one session each that serves the host, and those of its clones.
 
+use super::elsewhere::Elsewhere;
 use super::peer::Restriction;
+use super::post::Post;
+use super::reach::{self, Reach};
 use super::session::{CloseReason, Session};
+use crate::store::Moves;
 use fleet::Digest;
 use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::broadcast;
 
 /// Sessions of one host's clones; an operator needs to see some of them.
@@ -18,6 +22,10 @@ const MAX_BEHIND: usize = 8192;
 #[derive(Debug)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<String, Sessions>>,
+    /// The hosts of other nodes.
+    elsewhere: Elsewhere,
+    /// The way to them; never set where the controller is the only one.
+    post: OnceLock<Arc<Post>>,
     notices: broadcast::Sender<Notice>,
 }
 
@@ -41,7 +49,12 @@ struct Sessions {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { sessions: Mutex::default(), notices: broadcast::Sender::new(MAX_BEHIND) }
+        Self {
+            sessions: Mutex::default(),
+            elsewhere: Elsewhere::default(),
+            post: OnceLock::new(),
+            notices: broadcast::Sender::new(MAX_BEHIND),
+        }
     }
 }
 
@@ -109,6 +122,62 @@ impl Registry {
         self.sessions.lock().get(host)?.serving.clone()
     }
 
+    /// Returns the way to a host's agent, wherever its channel is; `None` where it has none.
+    pub(crate) fn reach(&self, host: &str) -> Option<Reach> {
+        if let Some(session) = self.find(host) {
+            return Some(Reach::Here(session));
+        }
+        let (post, node) = self.node_of(host)?;
+        Some(Reach::Elsewhere(reach::Elsewhere { post, host: host.to_owned(), node }))
+    }
+
+    /// Returns whether a host has a channel that is not a clone's, here or elsewhere.
+    pub(crate) fn is_connected(&self, host: &str) -> bool {
+        self.elsewhere.node_of(host).is_some() || self.find(host).is_some()
+    }
+
+    /// Returns the way to the other nodes, and the one of them that has a host.
+    pub(crate) fn node_of(&self, host: &str) -> Option<(Arc<Post>, i32)> {
+        Some((Arc::clone(self.post.get()?), self.elsewhere.node_of(host)?))
+    }
+
+    /// Returns the way to the other nodes, if this is one of several.
+    pub(crate) fn post(&self) -> Option<&Arc<Post>> {
+        self.post.get()
+    }
+
+    /// Lets hosts of other nodes be reached.
+    pub(crate) fn reach_others_by(&self, post: Arc<Post>) {
+        // It is set once, at the start.
+        let _ = self.post.set(post);
+    }
+
+    /// Follows hosts that come to other nodes than this one, or leave them. Returns those that are here,
+    /// though another node has just said that they are nowhere: it had them before.
+    pub(crate) fn follow(&self, moves: &Moves, own: i32) -> Vec<String> {
+        self.heard(self.elsewhere.follow(moves, own));
+        if let Some(post) = self.post.get() {
+            moves.emptied.iter().for_each(|node| post.node_has_gone(*node));
+        }
+        let left = moves.places.iter().filter(|place| place.from != own && !place.is_there);
+        let here = left.filter(|place| self.find(&place.host).is_some());
+        here.map(|place| place.host.clone()).collect()
+    }
+
+    /// Takes the hosts of other nodes, as they were read.
+    pub(crate) fn others_have(&self, places: Vec<(String, i32)>) {
+        self.heard(self.elsewhere.are(places));
+    }
+
+    fn heard(&self, changes: Vec<(Arc<str>, bool)>) {
+        for (host, came) in changes {
+            // One that has moved here has not gone.
+            if came || self.find(&host).is_none() {
+                self.notify(&host, came);
+            }
+        }
+    }
+
     /// Returns the sessions of a host's clones.
     pub(crate) fn clones(&self, host: &str) -> Vec<Arc<Session>> {
         self.sessions.lock().get(host).map(|found| found.clones.clone()).unwrap_or_default()
@@ -121,9 +190,28 @@ impl Registry {
         cloned.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Returns the number of connected hosts.
+    /// Returns the number of sessions of clones.
+    pub(crate) fn count_clones(&self) -> usize {
+        self.sessions.lock().values().map(|host| host.clones.len()).sum()
+    }
+
+    /// Returns the number of hosts that are connected here.
     pub(crate) fn count(&self) -> usize {
         self.sessions.lock().len()
+    }
+
+    /// Returns the number of hosts that are connected here or elsewhere.
+    pub(crate) fn count_everywhere(&self) -> usize {
+        self.count() + self.elsewhere.count()
+    }
+
+    /// Returns the hosts that are connected, here or elsewhere.
+    pub(crate) fn connected_hosts(&self) -> BTreeSet<Arc<str>> {
+        let mut hosts: BTreeSet<Arc<str>> = self.elsewhere.all().into_iter().collect();
+        let sessions = self.sessions.lock();
+        let here = sessions.iter().filter(|(_, host)| host.serving.is_some());
+        hosts.extend(here.map(|(id, _)| Arc::from(id.as_str())));
+        hosts
     }
 
     /// Returns the number of connected hosts that get requests.
@@ -131,6 +219,11 @@ impl Registry {
         let sessions = self.sessions.lock();
         let serving = sessions.values().filter_map(|host| host.serving.as_ref());
         serving.filter(|session| session.restriction().is_none()).count()
+    }
+
+    /// Returns the number of connected hosts that get requests, with all of other nodes.
+    pub(crate) fn online_everywhere(&self) -> usize {
+        self.online() + self.elsewhere.count()
     }
 
     /// Returns every session that serves a host, ordered by host id.
@@ -177,7 +270,8 @@ impl Registry {
         }
     }
 
-    fn of(&self, host: &str) -> Vec<Arc<Session>> {
+    /// Returns every session of a host that is here.
+    pub(super) fn of(&self, host: &str) -> Vec<Arc<Session>> {
         let mut all = self.clones(host);
         all.extend(self.find(host));
         all

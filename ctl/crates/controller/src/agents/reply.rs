@@ -1,6 +1,7 @@
 //! One request's wait for its reply.
 
 use super::session::Session;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -22,6 +23,20 @@ pub(crate) enum NoReply {
     Invalid(Arc<str>),
     /// The controller is shutting down. Whether the agent has started the request is unknown.
     Stopping,
+}
+
+impl fmt::Display for NoReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Withheld(why) => write!(f, "the host gets no request: {why}"),
+            Self::Busy => f.write_str("too many requests are waiting for the host"),
+            Self::Duplicate => f.write_str("a request with the same id is waiting already"),
+            Self::Disconnected => f.write_str("the host disconnected before it answered"),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::Invalid(why) => write!(f, "the host's reply cannot be read: {why}"),
+            Self::Stopping => f.write_str("the controller is shutting down"),
+        }
+    }
 }
 
 /// A request that has been sent or is about to be. Dropped early, it discards the reply.

@@ -28,6 +28,9 @@ const MAX_OUTGOING: usize = 8 << 20;
 /// Bytes beyond that for the controller's own messages: acknowledgements and cancellations.
 const MAX_OUTGOING_OWN: usize = 1 << 20;
 
+/// The time for a host's session to answer a ping when a newer one comes.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// One agent's session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -83,6 +86,8 @@ pub(super) enum CloseReason {
     Revoked,
     /// The agent is to come back with the certificate that it has got.
     Renewed,
+    /// The agent is to go to another node.
+    Moved,
     /// The controller is shutting down.
     Stopped,
 }
@@ -364,6 +369,20 @@ impl Session {
         }
     }
 
+    /// Returns the agent's address if it is beside a newer one of its host: it answers, and the newer
+    /// one has not just renewed its certificate.
+    pub(super) async fn is_beside(
+        self: &Arc<Self>,
+        boot: Option<&str>,
+        key: Digest,
+    ) -> Option<String> {
+        let has_renewed = self.boot.is_some() && self.boot.as_deref() == boot && self.key != key;
+        if has_renewed || !self.answers(PROBE).await {
+            return None;
+        }
+        Some(self.address.to_string())
+    }
+
     /// Returns why requests that had no reply when the session ended have none.
     pub(super) fn end(&self) -> NoReply {
         match self.mailbox.lock().closing {
@@ -372,7 +391,8 @@ impl Session {
                 CloseReason::Replaced
                 | CloseReason::Redelivery
                 | CloseReason::Revoked
-                | CloseReason::Renewed,
+                | CloseReason::Renewed
+                | CloseReason::Moved,
             )
             | None => NoReply::Disconnected,
         }

@@ -1,12 +1,13 @@
 //! What happens to the sessions of a host and its clones once an operator has settled which of them
 //! is the host.
 
+use super::post::Query;
 use super::registry::Registry;
 use super::session::{CloseReason, Session};
 use super::trust;
 use agent_wire::message::CertReset;
-use fleet::HostRecord;
 use fleet::identity::Settled;
+use fleet::{Digest, HostRecord};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -17,13 +18,35 @@ const REASON: &str = "an operator settled that this host is a clone: it joins as
 /// The time for a session to answer: an operator waits for it.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Carries out what was settled at the node that has the host.
+pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Settled) {
+    let key = host.keys.as_ref().map(|keys| keys.current);
+    let (here, elsewhere) = (registry.find(&host.id).is_some(), registry.node_of(&host.id));
+    if let Some((post, node)) = elsewhere.filter(|_| !here) {
+        let Settled { renew, reset_others } = settled;
+        let query = Query::Settled { host: host.id.clone(), key, renew, reset_others };
+        if let Err(why) = post.query::<()>(node, query, 2 * ANSWER).await {
+            let id = &host.id;
+            log::warn!(
+                "{id}: node {node} has not said that it carries out what was settled: {why}"
+            );
+        }
+    }
+    // A clone that came before the host did may be here.
+    settled_here(registry, &host.id, key, settled).await;
+}
+
 /// Carries out what was settled: the session of the host renews its certificate, the others enroll
 /// again, or are disconnected.
-pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Settled) {
-    let current = host.keys.as_ref().map(|keys| keys.current);
+pub(crate) async fn settled_here(
+    registry: &Registry,
+    host: &str,
+    current: Option<Digest>,
+    settled: Settled,
+) {
     let is_current = |session: &Arc<Session>| current.is_none_or(|key| key == session.key);
-    let serving = registry.find(&host.id);
-    let clones = registry.clones(&host.id);
+    let serving = registry.find(host);
+    let clones = registry.clones(host);
     let mut others = clones;
     let chosen = match serving {
         Some(session) if is_current(&session) => Some(session),

@@ -5,7 +5,7 @@
 use super::approvals::Approvals;
 use super::peer::Restriction;
 use super::registry::Registry;
-use super::session::CloseReason;
+use super::session::{CloseReason, Session};
 use crate::identity::Identity;
 use crate::stop::Stop;
 use crate::store::{StandingChange, Store};
@@ -21,10 +21,19 @@ pub(crate) async fn follow(
     approvals: Arc<Approvals>,
     mut stop: Stop,
 ) {
-    let mut changes = store.standings();
+    let (mut changes, mut records) = (store.standings(), store.records());
     loop {
         let received = tokio::select! {
             received = changes.recv() => received,
+            // A host may have renewed its certificate at another node, and a copy of it is still here.
+            received = records.recv() => {
+                if let Ok(hosts) = received {
+                    for host in hosts.iter() {
+                        look_at(&registry.of(host), &registry, &identity, &mut stop).await;
+                    }
+                }
+                continue;
+            }
             () = stop.requested() => return,
         };
         match received {
@@ -54,7 +63,17 @@ fn apply(registry: &Registry, change: &StandingChange) {
 
 /// Looks at every connected host, after changes were missed.
 async fn look_at_all(registry: &Registry, identity: &Identity, stop: &mut Stop) {
-    for session in registry.everyone() {
+    look_at(&registry.everyone(), registry, identity, stop).await;
+}
+
+/// Looks at sessions whose hosts or keys may have lost their standing.
+async fn look_at(
+    sessions: &[Arc<Session>],
+    registry: &Registry,
+    identity: &Identity,
+    stop: &mut Stop,
+) {
+    for session in sessions {
         let standing = tokio::select! {
             standing = identity.standing_of_key(&session.host, session.key) => standing,
             () = stop.requested() => return,

@@ -5,14 +5,26 @@
 
 use super::reply::NoReply;
 use super::session::Session;
+use agent_wire::Params;
 use agent_wire::message::line;
 use parking_lot::Mutex;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use tokio::task::JoinHandle;
 
 /// Bytes of frames that wait for one client.
 const MAX_WAITING: usize = 1 << 20;
+
+/// Returns the bytes of output in a frame.
+pub(super) fn output_bytes(frame: &Map<String, Value>) -> u64 {
+    let params = Params::new(frame);
+    let text_of = |name| params.text(name).ok().flatten();
+    let length = text_of("data").map_or(0, str::len);
+    let bytes = if text_of("encoding").is_some() { length / 4 * 3 } else { length };
+    bytes as u64
+}
 
 /// The frames between the channel and one client.
 #[derive(Default)]
@@ -73,6 +85,11 @@ impl StreamInput {
         }
     }
 
+    /// Counts bytes of output that got lost on their way.
+    pub(super) fn lost(&self, bytes: u64) {
+        self.buffer.lock().dropped += bytes;
+    }
+
     /// Ends the output: there will be no reply.
     pub(super) fn fail(&self, why: NoReply) {
         let mut buffer = self.buffer.lock();
@@ -100,9 +117,17 @@ impl Drop for StreamInput {
 
 /// The client's end. Dropped before the reply has come, it cancels the command.
 pub(crate) struct OutputStream {
-    session: Arc<Session>,
+    source: Source,
     id: String,
     buffer: Arc<Mutex<Buffer>>,
+}
+
+/// Where the frames come from.
+enum Source {
+    /// A session here.
+    Session(Arc<Session>),
+    /// Another node, by this task; it tells the other node when it ends early.
+    Task(JoinHandle<()>),
 }
 
 impl fmt::Debug for OutputStream {
@@ -116,7 +141,17 @@ impl OutputStream {
     pub(super) fn new(session: Arc<Session>, id: String) -> (Self, StreamInput) {
         let buffer = Arc::default();
         let input = StreamInput { buffer: Arc::clone(&buffer), session: Arc::downgrade(&session) };
-        (Self { session, id, buffer }, input)
+        (Self { source: Source::Session(session), id, buffer }, input)
+    }
+
+    /// Makes the stream of a request to another node, whose frames a task receives.
+    pub(super) fn received(
+        id: String,
+        receive: impl FnOnce(StreamInput) -> JoinHandle<()>,
+    ) -> Self {
+        let buffer = Arc::default();
+        let input = StreamInput { buffer: Arc::clone(&buffer), session: Weak::new() };
+        Self { source: Source::Task(receive(input)), id, buffer }
     }
 
     /// Returns everything that waits, in whole lines; `None` after the reply, which is the last
@@ -147,8 +182,10 @@ impl Drop for OutputStream {
     fn drop(&mut self) {
         // Not under the buffer's lock: cancelling drops the input, which takes it.
         let unfinished = self.buffer.lock().end.is_none();
-        if unfinished {
-            self.session.cancel(&self.id);
+        match &self.source {
+            Source::Session(session) if unfinished => session.cancel(&self.id),
+            Source::Session(_) => {}
+            Source::Task(task) => task.abort(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The hosts that joined last, and those whose identity several machines use.
 
+use super::clones::all_clones_elsewhere;
 use super::document::problems::problems;
 use super::extract::Parameters;
 use super::host_body::shown;
@@ -13,6 +14,7 @@ use axum::extract::State;
 use controller_api::{Arrivals, ArrivalsQuery, ClonedHosts, MAX_ARRIVALS, path};
 use fleet::role::{Host, Reach};
 use fleet::{Action, TokenId};
+use std::collections::BTreeSet;
 
 problems! {
     /// The problems of the arrivals: none of their own.
@@ -71,16 +73,23 @@ pub(super) async fn clones(
     State(api): State<Api>,
 ) -> Result<Json<ClonedHosts>, ApiError> {
     let reach = principal.reach(Action::HostsRead);
-    let mut ids = api.registry.cloned();
-    ids.sort_unstable();
+    let elsewhere = all_clones_elsewhere(&api).await;
+    let mut ids: BTreeSet<String> = api.registry.cloned().into_iter().collect();
+    ids.extend(elsewhere.keys().cloned());
+    let mut ids: Vec<String> = ids.into_iter().collect();
     let most = if reach == Reach::Everything { MAX_ARRIVALS } else { MAX_LOOKED_AT };
     let mut more = ids.len() > most;
     ids.truncate(most);
     let mut rows = named(&api, &ids).await?;
     rows.retain(|row| covers(&reach, row));
     more |= rows.len() > MAX_ARRIVALS;
-    let rows = rows.iter().take(MAX_ARRIVALS);
-    Ok(Json(ClonedHosts { hosts: rows.map(|row| shown(&api.registry, row)).collect(), more }))
+    let with_clones = |row: &HostRow| {
+        let mut host = shown(&api.registry, row);
+        host.clones.extend(elsewhere.get(&host.id).into_iter().flatten().cloned());
+        host
+    };
+    let hosts = rows.iter().take(MAX_ARRIVALS).map(with_clones).collect();
+    Ok(Json(ClonedHosts { hosts, more }))
 }
 
 fn covers(reach: &Reach<'_>, row: &HostRow) -> bool {

@@ -1,32 +1,49 @@
 //! A host as the API shows it: its row, and its channels.
 
 use super::times;
-use crate::agents::Registry;
+use crate::agents::{Registry, Session};
 use crate::store::{HostRow, StateName};
 use controller_api::{Host, HostClone, HostState, Issuer, Label, LabelSource};
 use fleet::identity::{PendingReason, QuarantineReason};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Returns the clones of a host that are connected here.
+pub(crate) fn clones_here(registry: &Registry, host: &str) -> Vec<HostClone> {
+    let clone = |session: &Arc<Session>| HostClone {
+        address: session.address,
+        boot: session.boot.clone(),
+        since: times::of(session.connected_at),
+        reason: session.restriction().map_or_else(String::new, |why| why.to_string()),
+    };
+    registry.clones(host).iter().map(clone).collect()
+}
 
 /// Returns a host as the API shows it.
 pub(super) fn shown(registry: &Registry, row: &HostRow) -> Host {
     let identity = &row.identity;
     let session = registry.find(&identity.id);
-    let clones = registry.clones(&identity.id);
+    let clones = clones_here(registry, &identity.id);
+    let elsewhere = session.is_none() && registry.is_connected(&identity.id);
+    let is_away = session.is_none() && !elsewhere && clones.is_empty();
     let certificate = identity.keys.as_ref().and_then(|keys| keys.certificate.as_ref());
     Host {
         id: identity.id.clone(),
         state: state(StateName::of(&identity.state)),
         state_reason: reason(&identity.state),
         labels: labels(row),
-        connected: session.is_some() || !clones.is_empty(),
+        connected: !is_away,
         address: session.as_ref().map(|session| session.address).or(row.address),
         version: session
             .as_ref()
             .and_then(|session| session.version.clone())
             .or_else(|| row.version.clone()),
-        connected_at: session.as_ref().map(|session| times::of(session.connected_at)),
+        connected_at: match &session {
+            Some(session) => Some(times::of(session.connected_at)),
+            None => row.connected_at.filter(|_| elsewhere).map(times::text),
+        },
         last_seen: row.last_seen.map(times::text),
-        departure: row.departure.filter(|_| session.is_none() && clones.is_empty()),
+        departure: row.departure.filter(|_| is_away),
         enrolled_at: Some(times::text(row.enrolled_at)),
         token: identity.token.as_ref().map(ToString::to_string),
         generation: identity.keys.as_ref().map(|keys| u64::from(keys.generation)),
@@ -37,17 +54,7 @@ pub(super) fn shown(registry: &Registry, row: &HostRow) -> Host {
         },
         ca_version: row.ca_version.map(u64::from),
         requests_running: session.as_ref().map_or(0, |session| session.pending() as u64),
-        clones: clones
-            .iter()
-            .map(|session| HostClone {
-                address: session.address,
-                boot: session.boot.clone(),
-                since: times::of(session.connected_at),
-                reason: session
-                    .restriction()
-                    .map_or_else(String::new, |restriction| restriction.to_string()),
-            })
-            .collect(),
+        clones,
     }
 }
 

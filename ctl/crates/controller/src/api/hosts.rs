@@ -1,5 +1,6 @@
 //! The hosts: what the database knows of them, together with the channels that are open now.
 
+use super::clones::clones_elsewhere;
 use super::document::problems::problems;
 use super::extract::{Carried, Parameters, Segments};
 use super::host_body::shown;
@@ -78,7 +79,9 @@ pub(super) async fn show(
     Segments(id): Segments<String>,
 ) -> Result<Json<Host>, ApiError> {
     let row = api.store.host(&id).await?.ok_or(ApiError::UnknownHost(id))?;
-    Ok(Json(shown(&api.registry, &row)))
+    let mut host = shown(&api.registry, &row);
+    host.clones.extend(clones_elsewhere(&api, &host.id).await);
+    Ok(Json(host))
 }
 
 /// Reads a request to remove a host.

@@ -7,14 +7,13 @@
 
 use super::problem::ApiError;
 use super::service::Api;
-use crate::agents::{AgentRequest, Session};
+use crate::agents::{AgentRequest, Reach};
 use agent_wire::message::line;
 use agent_wire::reply::TaskOutput;
 use controller_api::{LAST_EVENT_ID, OutputPart, OutputStream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -117,16 +116,16 @@ impl Printing {
                 sleep_until(again).await;
                 self.again = None;
             }
-            let Some(session) = api.registry.find(host) else {
+            let Some(reach) = api.registry.reach(host) else {
                 // Nothing else says that it is back.
                 self.rest(MAX_PAUSE);
                 continue;
             };
             for stream in self.streams.iter_mut().filter(|stream| stream.asked.is_none()) {
                 let known = *self.known.of(stream.name);
-                stream.ask(api, &session, &self.task, known).await?;
+                stream.ask(api, &reach, &self.task, known).await?;
             }
-            drop(session);
+            drop(reach);
             let (place, answer) = self.answer().await;
             if let Some(found) = self.take(place, answer) {
                 return Ok(found);
@@ -190,7 +189,7 @@ impl Stream {
     async fn ask(
         &mut self,
         api: &Api,
-        session: &Arc<Session>,
+        reach: &Reach,
         task: &str,
         known: u64,
     ) -> Result<(), ApiError> {
@@ -212,10 +211,10 @@ impl Stream {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
         let mut text = Vec::new();
         line(&fields.collect::<Map<_, _>>(), &mut text);
-        let pending = session.ask(AgentRequest { id, client_chose_id: false, line: text });
+        let asked = reach.ask(AgentRequest { id, client_chose_id: false, line: text }, within);
         self.since = Instant::now();
         self.asked = Some(Box::pin(async move {
-            let reply = pending.ok()?.within(within).await.ok()?;
+            let reply = asked.ok()?.reply().await.ok()?;
             let part = serde_json::from_str::<Reply>(&reply).ok()?.data;
             drop(share);
             part

@@ -125,20 +125,20 @@ pub(super) async fn ask(
     Segments(host): Segments<String>,
     Carried(prepared): Carried<Prepared>,
 ) -> Result<Response, ApiError> {
-    let Some(session) = api.registry.find(&host) else {
+    let Some(reach) = api.registry.reach(&host) else {
         return Err(absent(&api, host).await);
     };
     let no_reply = |why| ApiError::NoReply { host: host.clone(), why };
     if prepared.stream {
-        let output = session.stream(prepared.request).map_err(no_reply)?;
-        drop(session);
+        let output = reach.stream(prepared.request, prepared.wait).await.map_err(no_reply)?;
+        drop(reach);
         let mut response = NdJson::begin(output, host, prepared.wait).await?;
         response.extensions_mut().insert(GoesOn);
         return Ok(response);
     }
-    let reply = session.ask(prepared.request).map_err(no_reply)?;
-    drop(session);
-    let reply = reply.within(prepared.wait).await.map_err(no_reply)?;
+    let asked = reach.ask(prepared.request, prepared.wait).map_err(no_reply)?;
+    drop(reach);
+    let reply = asked.reply().await.map_err(no_reply)?;
     api.respond(reply).await
 }
 

@@ -13,6 +13,7 @@ use crate::about::About;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Authenticator, Passwords, Principal};
+use crate::bus::Bus;
 use crate::facts::Collector;
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
@@ -58,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) clients: usize,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The bus between the nodes, where there are any.
+    pub(crate) bus: Option<Arc<dyn Bus>>,
     /// What is said of this process.
     pub(crate) about: About,
     /// Ends waits for results.
@@ -83,6 +86,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         permits,
         clients,
         metrics,
+        bus,
         about,
         stop,
     } = parts;
@@ -110,6 +114,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         stop,
         permits,
         metrics,
+        bus,
         about: Arc::new(about),
         routes: Arc::new(Routes::new(ids)),
         document: document::text(&routes).into(),

@@ -131,7 +131,7 @@ impl Wanted {
         mut after: String,
         most: usize,
     ) -> Result<(Vec<String>, Option<String>), ApiError> {
-        if self.connected == Some(true) && api.registry.count() <= FEW {
+        if self.connected == Some(true) && api.registry.count_everywhere() <= FEW {
             return Ok((self.few_connected(api, &after, most).await?, None));
         }
         let (mut found, mut scanned) = (Vec::new(), 0);
@@ -165,8 +165,9 @@ impl Wanted {
         after: &str,
         most: usize,
     ) -> Result<Vec<String>, ApiError> {
-        let all = api.registry.all().into_iter().map(|session| session.host.clone());
-        let connected: Vec<String> = all.filter(|id| id.as_str() > after).collect();
+        let all = api.registry.connected_hosts();
+        let connected: Vec<String> =
+            all.iter().filter(|id| &***id > after).map(|id| id.to_string()).collect();
         let mut found = Vec::new();
         for some in connected.chunks(NAMED) {
             let selector = Selector::of_hosts(some.iter().cloned());
@@ -184,7 +185,7 @@ impl Wanted {
 
 /// Returns whether a host has a channel that is not a clone's.
 pub(super) fn serves(registry: &Registry, host: &str) -> bool {
-    registry.find(host).is_some()
+    registry.is_connected(host)
 }
 
 /// Reads the hosts with these ids. One that is gone is left out.

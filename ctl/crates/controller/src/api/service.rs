@@ -9,6 +9,7 @@ use crate::about::About;
 use crate::agents::{Permits, Registry};
 use crate::audit::{Audit, Work};
 use crate::auth::{Attempts, Authenticator, Passwords};
+use crate::bus::Bus;
 use crate::facts::{Collector, Searches};
 use crate::identity::{Ca, Identity};
 use crate::joining::Joining;
@@ -64,6 +65,8 @@ pub(super) struct Api {
     pub(super) permits: Permits,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// The bus between the nodes, where there are any.
+    pub(super) bus: Option<Arc<dyn Bus>>,
     /// What is said of this process.
     pub(super) about: Arc<About>,
     /// What is counted by route.

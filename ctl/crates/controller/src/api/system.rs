@@ -1,17 +1,15 @@
 //! The controller itself, for people: its nodes, what they use, and what is kept.
 
+use super::nodes;
 use super::probes;
 use super::problem::ApiError;
 use super::service::Api;
-use super::times;
 use crate::about::About;
 use crate::auth::Principal;
-use crate::metrics::Process;
 use crate::store::Occupied;
 use axum::Json;
 use axum::extract::State;
-use controller_api::{DatabaseUse, Kept, Node, Records, System, path};
-use nix::unistd::gethostname;
+use controller_api::{DatabaseUse, Kept, Records, System, path};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,29 +21,15 @@ use std::time::Duration;
 )]
 pub(super) async fn show(_: Principal, State(api): State<Api>) -> Result<Json<System>, ApiError> {
     let about = Arc::clone(&api.about);
-    let process =
-        tokio::task::spawn_blocking(Process::read).await.map_err(|_| ApiError::Internal)?;
     let Occupied { engine, place, bytes, free } = api.store.occupied().await;
     let database =
         DatabaseUse { engine: engine.to_owned(), place, bytes, free, queued: api.store.queued() };
-    let node = Node {
-        name: gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        this: true,
-        started: times::of(about.started),
-        listen: about.listen.clone(),
-        http: about.http.clone(),
-        connected: api.registry.everyone().len() as u64,
-        opening: api.permits.opening() as u64,
-        memory: process.resident,
-        processor_ms: process.cpu.as_millis().try_into().unwrap_or(u64::MAX),
-        descriptors: process.descriptors,
-        max_descriptors: process.max_descriptors,
-    };
     let (active_runs, active_targets) = api.runs.gauges().active();
     Ok(Json(System {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         problem: probes::problem(&api).await,
-        nodes: vec![node],
+        bus_problem: api.bus.as_ref().and_then(|bus| bus.problem()),
+        nodes: nodes::all(&api).await?,
         active_runs: active_runs as u64,
         active_targets: active_targets as u64,
         database,

@@ -3,12 +3,14 @@
 use super::{Flags, Unknown};
 use crate::agents::{ServerFiles, TlsFiles};
 use crate::api::{HttpsFiles, HttpsSource};
+use crate::bus::BusAddress;
 use crate::error::Error;
 use crate::facts::Settings as FactSettings;
 use crate::identity::{self, CaSettings, GivenServer, IdentitySettings, RootKey};
-use crate::store::{Bounds, Keep};
+use crate::store::{Bounds, Keep, NodeCard, Seat};
 use agent_wire::DEFAULT_PORT;
 use fleet::identity::UnknownHosts;
+use nix::unistd::gethostname;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +118,53 @@ impl Flags {
         }
     }
 
+    /// Returns the bus; `None` where the controller is the only one.
+    ///
+    /// # Errors
+    /// When the URL is wrong, or a file cannot be read or trusted.
+    pub(crate) fn bus(&self) -> Result<Option<BusAddress>, Error> {
+        let Some(urls) = &self.bus else { return Ok(None) };
+        BusAddress::parse(urls, self.bus_ca.as_deref(), self.bus_credentials.as_deref()).map(Some)
+    }
+
+    /// Returns how the controller uses its database, by the id of its state directory.
+    pub(crate) fn seat(&self, id: String) -> Seat {
+        if self.bus.is_none() {
+            return Seat::Alone;
+        }
+        Seat::Node(NodeCard {
+            id,
+            name: self.node_name.clone().unwrap_or_else(host_name),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            // Known when the ports are open.
+            agents: String::new(),
+            http: String::new(),
+        })
+    }
+
+    /// Returns why nobody could say where agents reach this node.
+    ///
+    /// # Errors
+    /// When it listens on every address, and `--advertise` does not say which ones agents use.
+    pub(crate) fn check_advertised(&self) -> Result<(), Error> {
+        let everywhere = self.listen().iter().any(|listen| listen.ip().is_unspecified());
+        if self.bus.is_some() && self.advertise.is_none() && everywhere {
+            return Err(Error::Flags(
+                "--bus needs --advertise ADDR, where agents reach this node, unless --listen says so"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns where agents reach this node, which listens there.
+    pub(crate) fn advertised(&self, listen: SocketAddr) -> String {
+        match &self.advertise {
+            Some(given) => given.with_port(listen.port()),
+            None => listen.to_string(),
+        }
+    }
+
     /// Returns the bounds on what is stored.
     pub(crate) fn bounds(&self) -> Bounds {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 24 * 3600);
@@ -135,6 +184,12 @@ impl Flags {
             self.max_facts_mib,
         )
     }
+}
+
+/// Returns the name of this machine.
+fn host_name() -> String {
+    let name = gethostname().ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| "localhost".to_owned())
 }
 
 #[cfg(test)]

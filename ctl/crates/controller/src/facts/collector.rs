@@ -174,7 +174,7 @@ impl Work {
         let gap = Duration::from_secs(1) / self.settings.rate.max(1);
         while self.running.len() < AT_ONCE && self.free_at <= now {
             let Some(host) = self.line.take(now) else { return };
-            let Some(session) = self.registry.find(&host) else {
+            let Some(reach) = self.registry.reach(&host) else {
                 self.answer(&host, |()| Err(NotRefreshed::NotConnected));
                 continue;
             };
@@ -182,7 +182,7 @@ impl Work {
             self.asked_now.insert(Arc::clone(&host));
             let (store, settings) = (Arc::clone(&self.store), Arc::clone(&self.settings));
             self.running.spawn(async move {
-                let outcome = round::run(&session, &*store, &settings).await;
+                let outcome = round::run(&host, &reach, &*store, &settings).await;
                 (host, outcome)
             });
         }
@@ -197,10 +197,14 @@ impl Work {
     }
 
     fn noticed(&mut self, notice: &Notice) {
-        if !notice.came {
-            if self.registry.find(&notice.host).is_none() {
+        // Each node asks the hosts that it has; of others, those that its operators ask for.
+        if self.registry.find(&notice.host).is_none() {
+            if !self.waiting.contains_key(&notice.host) {
                 self.line.remove(&notice.host);
             }
+            return;
+        }
+        if !notice.came {
             return;
         }
         if self.settings.every.is_zero() || self.asked_now.contains(&notice.host) {
@@ -229,7 +233,7 @@ impl Work {
     }
 
     fn requested(&mut self, Request { host, answer }: Request) {
-        if self.registry.find(&host).is_none() {
+        if !self.registry.is_connected(&host) {
             // Whoever asked may have gone.
             let _ = answer.send(Err(NotRefreshed::NotConnected));
             return;

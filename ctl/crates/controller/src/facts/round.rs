@@ -3,7 +3,7 @@
 //! none (an older one, or one of a third party) lacks that.
 
 use super::Settings;
-use crate::agents::{AgentRequest, NoReply, Session};
+use crate::agents::{AgentRequest, NoReply, Reach};
 use crate::audit;
 use crate::store::{
     FactAnswer, FactLabels, HostAnswers, KnownFacts, Store, StoreError, StoredAnswers,
@@ -17,7 +17,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -84,18 +83,25 @@ struct Part<'a> {
 /// # Errors
 /// When the host does not answer, or its answers cannot be stored.
 pub(super) async fn run(
-    session: &Arc<Session>,
+    host: &str,
+    reach: &Reach,
     store: &dyn Store,
     settings: &Settings,
 ) -> Result<Outcome, RoundError> {
-    let known = store.known_facts(&session.host).await.map_err(RoundError::Store)?;
+    let known = store.known_facts(host).await.map_err(RoundError::Store)?;
     let id = Uuid::new_v4().to_string();
     let request =
         AgentRequest { line: request(&id, &settings.methods, &known), id, client_chose_id: false };
-    let pending = session.ask(request).map_err(RoundError::NoReply)?;
-    let reply = pending.within(REPLY).await.map_err(RoundError::NoReply)?;
-    let (version, settings) = (session.version.clone(), settings.clone());
-    let host = session.host.clone();
+    let asked = reach.ask(request, REPLY).map_err(RoundError::NoReply)?;
+    let reply = asked.reply().await.map_err(RoundError::NoReply)?;
+    let version = match reach {
+        Reach::Here(session) => session.version.clone(),
+        // Its node has stored it when the host came.
+        Reach::Elsewhere(_) => {
+            store.host(host).await.map_err(RoundError::Store)?.and_then(|row| row.version)
+        }
+    };
+    let (host, settings) = (host.to_owned(), settings.clone());
     // Some hundred KiB of JSON, whose volatile parts are taken out.
     let read = tokio::task::spawn_blocking(move || {
         read(&host, &reply, version.as_deref(), &settings, audit::now())
@@ -259,18 +265,11 @@ fn labels(
 impl fmt::Display for RoundError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReply(why) => match why {
-                NoReply::Withheld(why) => write!(f, "the host gets no request: {why}"),
-                NoReply::Busy => f.write_str("too many requests are waiting for the host"),
-                NoReply::Duplicate | NoReply::Disconnected => {
-                    f.write_str("the host disconnected before it answered")
-                }
-                NoReply::TimedOut => {
-                    write!(f, "the host did not answer within {} s", REPLY.as_secs())
-                }
-                NoReply::Invalid(why) => write!(f, "the host's reply cannot be read: {why}"),
-                NoReply::Stopping => f.write_str("the controller is shutting down"),
-            },
+            Self::NoReply(NoReply::TimedOut) => {
+                write!(f, "the host did not answer within {} s", REPLY.as_secs())
+            }
+            Self::NoReply(NoReply::Duplicate) => NoReply::Disconnected.fmt(f),
+            Self::NoReply(why) => why.fmt(f),
             Self::Unreadable(why) => write!(f, "the host's reply cannot be read: {why}"),
             Self::Store(error) => error.fmt(f),
         }

@@ -11,13 +11,14 @@
 //! | opens a channel | `standing` | the same |
 //!
 //! `ca` holds the keys and signs, `csr` takes the public key out of a request, which is all that
-//! counts in it, `doors` bounds how often anybody may ask, and `rotation` takes the fleet from one
-//! root to the next. Nothing here reads a stream or knows a session.
+//! counts in it, `doors` bounds how often anybody may ask, `rotation` takes the fleet from one root to
+//! the next, and `exchange` keeps the CA the same on every node. Nothing here reads a stream or knows a session.
 
 mod ca;
 mod csr;
 mod doors;
 mod enroll;
+mod exchange;
 mod known;
 mod leaf;
 mod name;
@@ -33,6 +34,7 @@ pub(crate) use ca::{
 };
 #[cfg(feature = "fuzzing")]
 pub(crate) use csr::fuzzing;
+pub(crate) use exchange::{open_shared as open_shared_ca, share as share_ca};
 pub(crate) use leaf::Leaf;
 pub(crate) use refusal::retcode;
 pub(crate) use rotation::RotationRefused;

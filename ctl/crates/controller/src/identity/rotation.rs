@@ -2,6 +2,7 @@
 //! third: 99 % of the hosts that were seen in 30 days must have followed.
 
 use super::ca::{Phase, RotationError};
+use super::exchange;
 use super::service::Identity;
 use crate::store::milliseconds;
 use crate::store::{Followers, StoreError};
@@ -18,6 +19,10 @@ const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 /// Of 100 hosts, those that must have followed.
 const GATE: u64 = 99;
+
+/// What whoever asks for a step hears while another one is taken.
+const AT_ONCE: &str =
+    "the CA is being changed by another request; look at its state, and ask again";
 
 /// Why a step was not taken.
 #[derive(Debug)]
@@ -130,6 +135,42 @@ impl Identity {
     /// # Errors
     /// When the step is not taken. Nothing has changed then.
     pub(crate) async fn rotate(
+        &self,
+        step: RotationStep,
+        force: bool,
+    ) -> Result<CaStatus, RotationRefused> {
+        if self.store.node().is_none() {
+            return self.rotate_here(step, force).await;
+        }
+        if !self.store.claim_ca().await.map_err(RotationRefused::Store)? {
+            return Err(RotationRefused::Order(AT_ONCE));
+        }
+        let status = self.rotate_for_all_nodes(step, force).await;
+        if let Err(error) = self.store.release_ca().await {
+            log::warn!(
+                "no step of the CA's rotation can be taken until this node restarts: {error}"
+            );
+        }
+        status
+    }
+
+    /// Takes a step from the files that all nodes have, and gives them its own.
+    async fn rotate_for_all_nodes(
+        &self,
+        step: RotationStep,
+        force: bool,
+    ) -> Result<CaStatus, RotationRefused> {
+        let exchanged = exchange::take_newest(&self.ca, &*self.store).await;
+        let before = exchanged.map_err(RotationRefused::Files)?;
+        let status = self.rotate_here(step, force).await?;
+        match exchange::put_own(&self.ca, &*self.store, before).await {
+            Ok(true) => Ok(status),
+            Ok(false) => Err(RotationRefused::Order(AT_ONCE)),
+            Err(error) => Err(RotationRefused::Files(error)),
+        }
+    }
+
+    async fn rotate_here(
         &self,
         step: RotationStep,
         force: bool,

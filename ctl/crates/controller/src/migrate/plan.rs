@@ -19,7 +19,8 @@ const DROPPED: &[&str] = &[
 ];
 
 /// Tables that the target keeps for itself.
-const OWN: &[&str] = &["controller", "marks", "refinery_schema_history"];
+pub(super) const OWN: &[&str] =
+    &["ca", "controller", "mail", "marks", "news", "nodes", "refinery_schema_history"];
 
 /// Tables whose texts cannot be changed.
 const SEALED: &[&str] = &["events"];
@@ -33,8 +34,12 @@ const DROPPED_COLUMNS: &[(&str, &str)] =
 const RENAMED: &[(&str, &str)] = &[("single", "only")];
 
 /// Columns that only the target has: what they are in the source.
-const COMPUTED: &[(&str, &str, &str)] =
-    &[("hosts", "certificate_ends", "json_extract(identity, '$.keys.certificate.not_after')")];
+const COMPUTED: &[(&str, &str, &str)] = &[
+    ("hosts", "certificate_ends", "json_extract(identity, '$.keys.certificate.not_after')"),
+    ("open_events", "node", "NULL"),
+    ("repeatable", "node", "NULL"),
+    ("presence", "node", "NULL"),
+];
 
 /// A column that is the SHA-256 of another one where the source has none, as in the first version.
 const DIGESTS: &[(&str, &str, &str)] = &[("results", "digest", "event")];

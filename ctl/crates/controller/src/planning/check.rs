@@ -2,17 +2,16 @@
 //! `exec.check`, a dry run of the host's policy, of the account and of the limits.
 
 use super::hosts::Candidate;
-use crate::agents::{AgentRequest, NoReply, Registry, Session};
+use crate::agents::{AgentRequest, NoReply, Reach, Registry};
 use agent_wire::Retcode;
 use agent_wire::message::line;
 use controller_api::Answer;
 use fleet::run::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// Hosts that are asked at once.
@@ -36,6 +35,13 @@ struct Reply {
     message: String,
 }
 
+/// A host that is connected.
+struct Reached {
+    place: usize,
+    reach: Reach,
+    version: Option<String>,
+}
+
 /// What is known of a host after it was asked.
 struct Checked {
     place: usize,
@@ -50,18 +56,14 @@ pub(super) async fn ask(registry: &Registry, request: &Request, candidates: &mut
     let at_once = (MAX_BYTES / text.len()).clamp(1, AT_ONCE);
     let deadline = Instant::now() + TIME;
     let mut asked = JoinSet::new();
-    let sessions: Vec<(usize, Arc<Session>)> = candidates
-        .iter_mut()
-        .enumerate()
-        .filter_map(|(place, candidate)| Some((place, candidate.session.take()?)))
-        .collect();
-    let mut waiting = sessions.into_iter();
+    let reached: Vec<Reached> = candidates.iter_mut().enumerate().filter_map(reached).collect();
+    let mut waiting = reached.into_iter();
     let mut in_time = true;
     loop {
         while in_time && asked.len() < at_once {
-            let Some((place, session)) = waiting.next() else { break };
+            let Some(reached) = waiting.next() else { break };
             let question = with_id(&text);
-            asked.spawn(async move { one(place, &session, question, deadline).await });
+            asked.spawn(async move { one(reached, question, deadline).await });
         }
         match asked.join_next().await {
             Some(Ok(checked)) => note(candidates, checked),
@@ -71,17 +73,22 @@ pub(super) async fn ask(registry: &Registry, request: &Request, candidates: &mut
         }
         in_time = Instant::now() < deadline;
     }
-    for (place, _) in waiting {
+    for Reached { place, .. } in waiting {
         let why = Some(format!("not asked: the {} s for asking were over", TIME.as_secs()));
         note(candidates, Checked { place, answer: Answer::NotAsked, why });
     }
     // A host may have gone while others were asked.
     for candidate in candidates.iter_mut().filter(|one| one.answer == Answer::Online) {
-        if registry.find(&candidate.host).is_none() {
+        if !registry.is_connected(&candidate.host) {
             candidate.answer = Answer::Queued;
             candidate.why = Some("the host has just gone offline".to_owned());
         }
     }
+}
+
+fn reached((place, candidate): (usize, &mut Candidate)) -> Option<Reached> {
+    let (reach, version) = (candidate.reach.take()?, candidate.version.take());
+    Some(Reached { place, reach, version })
 }
 
 fn note(candidates: &mut [Candidate], checked: Checked) {
@@ -110,19 +117,19 @@ fn with_id(text: &[u8]) -> AgentRequest {
     AgentRequest { id, client_chose_id: false, line }
 }
 
-async fn one(
-    place: usize,
-    session: &Arc<Session>,
-    question: AgentRequest,
-    deadline: Instant,
-) -> Checked {
-    let reply = match session.ask(question) {
-        Ok(pending) => pending.within(deadline.saturating_duration_since(Instant::now())).await,
+async fn one(reached: Reached, question: AgentRequest, deadline: Instant) -> Checked {
+    let Reached { place, reach, version } = reached;
+    let wait = deadline.saturating_duration_since(Instant::now());
+    let reply = match reach.ask(question, wait) {
+        // Another node waits as long, and its answer has a way to go.
+        Ok(asked) => match timeout_at(deadline, asked.reply()).await {
+            Ok(reply) => reply,
+            Err(_) => Err(NoReply::TimedOut),
+        },
         Err(why) => Err(why),
     };
-    let version = session.version.as_deref().unwrap_or("unknown");
     let (answer, why) = match reply {
-        Ok(text) => meaning(&text, version),
+        Ok(text) => meaning(&text, version.as_deref().unwrap_or("unknown")),
         Err(why) => no_reply(why),
     };
     Checked { place, answer, why }

@@ -2,14 +2,13 @@
 
 use super::wanted::{Hosts, Wanted};
 use super::{NoPlan, Planner};
-use crate::agents::Session;
+use crate::agents;
 use crate::store::{BudgetRow, HostQuery, HostRow, LeftOut, plain_labels};
 use controller_api::Answer;
 use fleet::role::{self, Reach};
 use fleet::run::Request;
 use fleet::{Action, HostState, Labels, Selector, UnixMillis};
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Hosts that are read at once.
@@ -34,8 +33,10 @@ pub(super) struct Candidate {
     pub(super) budgets: Vec<String>,
     pub(super) answer: Answer,
     pub(super) why: Option<String>,
-    /// Its session, if it is to be asked whether it would do it.
-    pub(super) session: Option<Arc<Session>>,
+    /// The way to it, if it is to be asked whether it would do it.
+    pub(super) reach: Option<agents::Reach>,
+    /// The version of its agent.
+    pub(super) version: Option<String>,
 }
 
 /// A budget, and the hosts that count for it.
@@ -153,8 +154,8 @@ impl Judge<'_> {
         if answer == Answer::Refused {
             return found.left_out.push(left_out(host, answer, why.unwrap_or_default()));
         }
-        let session = match answer {
-            Answer::Online => self.planner.registry.find(host),
+        let reach = match answer {
+            Answer::Online => self.planner.registry.reach(host),
             _ => None,
         };
         found.candidates.push(Candidate {
@@ -162,14 +163,15 @@ impl Judge<'_> {
             budgets: self.budgets_of(row),
             answer,
             why,
-            session,
+            reach,
+            version: row.version.clone(),
         });
     }
 
     /// Returns what a host that gets requests would do, as far as its channel tells.
     fn reachable(&self, row: &HostRow) -> (Answer, Option<String>) {
-        match self.planner.registry.find(&row.identity.id) {
-            Some(session) => match session.restriction() {
+        match self.planner.registry.reach(&row.identity.id) {
+            Some(reach) => match reach.restriction() {
                 None => (Answer::Online, None),
                 Some(restriction) => (Answer::Quarantined, Some(restriction.to_string())),
             },

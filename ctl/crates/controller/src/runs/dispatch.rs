@@ -4,7 +4,7 @@
 use super::committer::now;
 use super::handle::Happened;
 use super::signed::Signed;
-use crate::agents::{AgentRequest, NoReply, PendingReply, Registry};
+use crate::agents::{AgentRequest, Asked, NoReply, Registry};
 use crate::auth::{Authenticator, HeldRoles};
 use crate::store::{RunRow, Store, StoreError, plain_labels};
 use agent_wire::Method;
@@ -67,7 +67,7 @@ fn time_text(millis: UnixMillis) -> String {
 /// A request on its way, or what happened instead.
 #[derive(Debug)]
 pub(super) enum Sent {
-    Yes(PendingReply),
+    Yes(Asked),
     No(Happened),
 }
 
@@ -163,10 +163,10 @@ impl Brief {
     }
 
     /// Waits for a reply.
-    pub(super) async fn answer(&self, ask: Ask, reply: PendingReply) -> Happened {
-        match reply.within(WAIT).await {
+    pub(super) async fn answer(&self, ask: Ask, asked: Asked) -> Happened {
+        match asked.reply().await {
             Ok(text) => self.read(ask, text),
-            Err(_) => Happened::Unanswered,
+            Err(why) => not_asked(ask, &why),
         }
     }
 
@@ -181,6 +181,17 @@ impl Brief {
         };
         let is_result = ask == Ask::Start && !self.request.is_task();
         Happened::Answered(ask, answer, is_result.then_some(text))
+    }
+}
+
+/// Returns what it means to a run that there is no reply, where the host was not refused at first.
+fn not_asked(ask: Ask, why: &NoReply) -> Happened {
+    match why {
+        NoReply::Busy => {
+            let why = "too many requests wait for the agent".into();
+            Happened::Answered(ask, Answer::Retry(why), None)
+        }
+        _ => Happened::Unanswered,
     }
 }
 
@@ -219,19 +230,19 @@ impl Doors {
         {
             return Ok(Sent::No(Happened::NotSent(end)));
         }
-        let Some(session) = self.registry.find(host) else {
+        let Some(reach) = self.registry.reach(host) else {
             return Ok(Sent::No(Happened::Offline));
         };
-        Ok(match session.ask(brief.message(ask, host)) {
+        if !self.store.holds_lead() {
+            // Another node may have decided otherwise since the row was written.
+            return Ok(Sent::No(Happened::Unanswered));
+        }
+        Ok(match reach.ask(brief.message(ask, host), WAIT) {
             Ok(reply) => Sent::Yes(reply),
             Err(NoReply::Withheld(why)) if roles.is_some() => {
                 Sent::No(Happened::NotSent(End::because(EndState::Refused, &*why)))
             }
-            Err(NoReply::Busy) => {
-                let why = "too many requests wait for the agent".into();
-                Sent::No(Happened::Answered(ask, Answer::Retry(why), None))
-            }
-            Err(_) => Sent::No(Happened::Unanswered),
+            Err(why) => Sent::No(not_asked(ask, &why)),
         })
     }
 

@@ -16,13 +16,14 @@ use super::gauges::RunGauges;
 use super::handle::{Handle, Happened, Told};
 use crate::agents::{Notice, Registry};
 use crate::auth::Authenticator;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 use crate::store::{RunChange, StandingChange, Store};
 use fleet::run::{Budgets, Counts, Event, Moment, Output};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// What the driver uses.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(crate) struct Driver {
     /// Whether an active run has no room until another one ends.
     is_full: bool,
     batch: Batch,
+    /// The task that writes and sends, while this node leads.
+    committing: Option<JoinHandle<()>>,
     began: Instant,
 }
 
@@ -82,32 +85,59 @@ impl Driver {
             touched: BTreeSet::new(),
             is_full: false,
             batch: Batch::default(),
+            committing: None,
             began: Instant::now(),
         };
         (driver, handle)
     }
 
-    /// Goes on with the runs that are active, then serves until the controller stops.
+    /// Drives the runs while this node leads, until the controller stops.
     pub(crate) async fn run(mut self, mut stop: Stop) {
+        let mut leads = self.doors.store.leads();
+        loop {
+            tokio::select! {
+                led = leads.wait_for(|leads| *leads) => if led.is_err() { return },
+                () = stop.requested() => return,
+            }
+            // Ends when either does.
+            let (stopper, ends) = stop::pair();
+            let is_over = tokio::select! {
+                () = self.lead(&ends) => true,
+                led = leads.wait_for(|leads| !*leads) => led.is_err(),
+                () = stop.requested() => true,
+            };
+            stopper.stop();
+            self.let_go().await;
+            if is_over {
+                self.doors.store.decline_lead();
+            }
+            // Nobody waits for the lease of a node that stops, or is drained, to end.
+            if let Err(error) = self.doors.store.give_up_lead().await {
+                log::debug!("another node has to find out that this one leads no longer: {error}");
+            }
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    /// Goes on with the runs that are active, then serves until another node leads.
+    async fn lead(&mut self, ends: &Stop) {
         let (batches, receiver) = mpsc::channel(MAX_BATCHES);
         let committer =
             Committer { doors: self.doors.clone(), batches: receiver, inbox: self.sender.clone() };
-        let committing = tokio::spawn(committer.run(stop.clone()));
-        tokio::select! {
-            () = self.begin() => {}
-            () = stop.requested() => return,
-        }
+        self.committing = Some(tokio::spawn(committer.run(ends.clone())));
+        self.begin().await;
         loop {
             self.decide();
             if !self.batch.is_empty() {
                 let batch = std::mem::take(&mut self.batch);
-                tokio::select! {
-                    sent = batches.send(batch) => if sent.is_err() { break },
-                    () = stop.requested() => break,
+                if batches.send(batch).await.is_err() {
+                    return;
                 }
             }
-            match self.wake(&mut stop).await {
-                Woken::Stop => break,
+            match self.wake().await {
+                Woken::Stop => return,
                 woken => self.take(woken).await,
             }
             self.take_more().await;
@@ -116,9 +146,26 @@ impl Driver {
                 self.load_active().await;
             }
         }
-        if let Err(error) = committing.await {
+    }
+
+    /// Forgets the runs, which another node drives now, or the next start.
+    async fn let_go(&mut self) {
+        if let Some(committing) = self.committing.take()
+            && let Err(error) = committing.await
+        {
             log::error!("the task that writes how runs go failed: {error}");
         }
+        // What is still on its way is told to nobody.
+        let (sender, inbox) = mpsc::unbounded_channel();
+        (self.sender, self.inbox) = (sender, inbox);
+        self.runs.clear();
+        self.hosts.clear();
+        self.budgets = Budgets::default();
+        self.limits.clear();
+        self.touched.clear();
+        self.is_full = false;
+        self.batch = Batch::default();
+        self.measure();
     }
 
     fn moment(&self) -> Moment {
@@ -140,7 +187,7 @@ impl Driver {
             Happened::Offline => {
                 // It may be back by now, and the notice of that was taken before.
                 let host = self.runs.get(&run).and_then(|run| run.hosts.get(target as usize));
-                let is_there = host.is_some_and(|host| self.doors.registry.find(host).is_some());
+                let is_there = host.is_some_and(|host| self.doors.registry.is_connected(host));
                 let event =
                     if is_there { Event::Unanswered(target) } else { Event::Offline(target) };
                 self.handle(run, event, None);

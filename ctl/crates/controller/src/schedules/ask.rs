@@ -1,6 +1,6 @@
 //! Requests to a host about its jobs, and what the replies say.
 
-use crate::agents::{AgentRequest, NoReply, Session};
+use crate::agents::{AgentRequest, NoReply, Reach};
 use agent_wire::message::{Resp, line};
 use agent_wire::reply::JobStatus;
 use agent_wire::{Method, Retcode};
@@ -8,7 +8,6 @@ use fleet::schedule::{Definition, PREFIX};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -43,24 +42,24 @@ pub(super) enum Failure {
 }
 
 /// Sets a schedule's job.
-pub(super) async fn set(session: &Arc<Session>, definition: &Definition) -> Result<(), Failure> {
+pub(super) async fn set(reach: &Reach, definition: &Definition) -> Result<(), Failure> {
     let fields = serde_json::from_str(definition.job().to_fields().get()).unwrap_or_default();
-    ask(session, &Method::CronSet, fields, |_| Ok(())).await
+    ask(reach, &Method::CronSet, fields, |_| Ok(())).await
 }
 
 /// Removes a job.
-pub(super) async fn remove(session: &Arc<Session>, job: &str) -> Result<(), Failure> {
+pub(super) async fn remove(reach: &Reach, job: &str) -> Result<(), Failure> {
     let fields = Map::from_iter([("name".to_owned(), Value::from(job))]);
-    ask(session, &Method::CronRemove, fields, |_| Ok(())).await
+    ask(reach, &Method::CronRemove, fields, |_| Ok(())).await
 }
 
 /// Lists the controller's jobs on a host.
-pub(super) async fn list(session: &Arc<Session>) -> Result<Vec<JobStatus<'static>>, Failure> {
+pub(super) async fn list(reach: &Reach) -> Result<Vec<JobStatus<'static>>, Failure> {
     let mut all: Vec<JobStatus<'static>> = Vec::new();
     loop {
         // An agent that does not know `prefix` lists what sorts after it.
         let after = all.last().map_or(PREFIX, |job| &job.name);
-        let page = page(session, json!({"prefix": PREFIX, "after": after, "limit": PAGE})).await?;
+        let page = page(reach, json!({"prefix": PREFIX, "after": after, "limit": PAGE})).await?;
         let is_last = page.len() < PAGE || all.len() >= MAX_JOBS;
         let before = all.len() + page.len();
         all.extend(page.into_iter().filter(|job| job.name.starts_with(PREFIX)));
@@ -71,11 +70,11 @@ pub(super) async fn list(session: &Arc<Session>) -> Result<Vec<JobStatus<'static
 }
 
 /// Lists all jobs of a host.
-pub(super) async fn list_all(session: &Arc<Session>) -> Result<Vec<JobStatus<'static>>, Failure> {
+pub(super) async fn list_all(reach: &Reach) -> Result<Vec<JobStatus<'static>>, Failure> {
     let mut all: Vec<JobStatus<'static>> = Vec::new();
     loop {
         let after = all.last().map(|job| job.name.clone());
-        let page = page(session, json!({"after": after, "limit": PAGE})).await?;
+        let page = page(reach, json!({"after": after, "limit": PAGE})).await?;
         let is_last = page.len() < PAGE;
         all.extend(page);
         if is_last || all.len() >= MAX_JOBS {
@@ -86,15 +85,15 @@ pub(super) async fn list_all(session: &Arc<Session>) -> Result<Vec<JobStatus<'st
 
 /// Asks for facts of a host, and reads them.
 pub(super) async fn facts<T: for<'de> Deserialize<'de>>(
-    session: &Arc<Session>,
+    reach: &Reach,
     method: &str,
 ) -> Result<T, Failure> {
-    ask(session, &Method::parse(method), Map::new(), |data| parsed(data)).await
+    ask(reach, &Method::parse(method), Map::new(), |data| parsed(data)).await
 }
 
-async fn page(session: &Arc<Session>, fields: Value) -> Result<Vec<JobStatus<'static>>, Failure> {
+async fn page(reach: &Reach, fields: Value) -> Result<Vec<JobStatus<'static>>, Failure> {
     let Value::Object(fields) = fields else { return Ok(Vec::new()) };
-    ask(session, &Method::CronList, fields, parsed).await
+    ask(reach, &Method::CronList, fields, parsed).await
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(data: &str) -> Result<T, String> {
@@ -102,7 +101,7 @@ fn parsed<T: for<'de> Deserialize<'de>>(data: &str) -> Result<T, String> {
 }
 
 async fn ask<T>(
-    session: &Arc<Session>,
+    reach: &Reach,
     method: &Method,
     mut fields: Map<String, Value>,
     read: impl FnOnce(&str) -> Result<T, String>,
@@ -113,8 +112,8 @@ async fn ask<T>(
     let mut text = Vec::new();
     line(&fields, &mut text);
     let request = AgentRequest { id, client_chose_id: false, line: text };
-    let waiting = session.ask(request).map_err(Failure::NoReply)?;
-    let text = waiting.within(REPLY).await.map_err(Failure::NoReply)?;
+    let asked = reach.ask(request, REPLY).map_err(Failure::NoReply)?;
+    let text = asked.reply().await.map_err(Failure::NoReply)?;
     let unreadable =
         |why: String| Failure::Failed(format!("the agent's reply is unreadable: {why}"));
     let reply: Reply<'_> = serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))?;

@@ -7,7 +7,7 @@ use super::ask;
 use super::catalog::Catalog;
 use super::change::zones;
 use super::{AT_ONCE, Schedules};
-use crate::agents::Session;
+use crate::agents::Reach;
 use crate::store::{HostQuery, HostRow, StateName, StoreError, plain_labels};
 use agent_cron::Zone;
 use agent_wire::reply::JobStatus;
@@ -176,17 +176,16 @@ async fn collect(
             if !sees(&row.identity.id, &plain_labels(&row)) {
                 continue;
             }
-            let session = schedules.0.registry.find(&row.identity.id);
-            match session {
+            match schedules.0.registry.reach(&row.identity.id) {
                 None => coverage.offline += 1,
                 Some(_) if !ask || Instant::now() >= deadline => coverage.silent += 1,
-                Some(session) => {
+                Some(reach) => {
                     if asked.len() >= AT_ONCE {
                         take(asked.join_next().await, &mut coverage, sender).await;
                     }
                     let catalog = Arc::clone(catalog);
                     asked.spawn(async move {
-                        let own = timeout_at(deadline, own_jobs(&session)).await;
+                        let own = timeout_at(deadline, own_jobs(&reach)).await;
                         let own = own.ok().flatten();
                         (own.is_some(), known(&catalog, &row, own))
                     });
@@ -227,11 +226,11 @@ struct Own {
     zone: Option<String>,
 }
 
-async fn own_jobs(session: &Arc<Session>) -> Option<Own> {
-    let jobs = ask::list_all(session).await.ok()?;
+async fn own_jobs(reach: &Reach) -> Option<Own> {
+    let jobs = ask::list_all(reach).await.ok()?;
     // A host without these plugins has its jobs all the same.
-    let crontabs = ask::facts::<Crontabs>(session, "getinfo.cron").await;
-    let clock = ask::facts::<Clock>(session, "getinfo.time").await;
+    let crontabs = ask::facts::<Crontabs>(reach, "getinfo.cron").await;
+    let clock = ask::facts::<Clock>(reach, "getinfo.time").await;
     Some(Own {
         jobs,
         crontabs: crontabs.map(|crontabs| crontabs.entries).unwrap_or_default(),

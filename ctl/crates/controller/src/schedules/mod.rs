@@ -26,15 +26,19 @@ pub(crate) use forecast::{Coverage, Forecaster};
 pub(crate) use keeper::Keeper;
 pub(crate) use view::{HostStanding, hosts as standings, of_host as standings_of_host};
 
-use crate::agents::Registry;
+use crate::agents::{NoReply, Query, Registry};
 use crate::auth::Authenticator;
 use crate::store::Store;
 use authors::Authors;
+use futures_util::future::join_all;
 use parking_lot::{Mutex, RwLock};
-use queue::{Queue, Waiter};
+use queue::{Counts, Queue, Waiter};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// Passes at a time.
 const AT_ONCE: usize = 64;
@@ -105,6 +109,61 @@ impl Schedules {
         drop(queue);
         self.0.queued.notify_one();
         waiter
+    }
+
+    /// Looks at hosts that are connected here, once this change of the schedules is known; returns how far
+    /// that has come within a time.
+    pub(crate) async fn checked(
+        &self,
+        generation: i64,
+        hosts: &[String],
+        within: Duration,
+    ) -> Counts {
+        let end = Instant::now() + within;
+        if timeout_at(end, self.caught_up(generation)).await.is_err() {
+            return Counts::default();
+        }
+        let waiter = self.look_at(hosts.iter().map(String::as_str));
+        // The others follow.
+        let _ = timeout_at(end, waiter.done()).await;
+        waiter.counts()
+    }
+
+    /// Looks at hosts that are connected here or to other nodes, as [`Self::checked`].
+    pub(crate) async fn checked_everywhere(
+        &self,
+        generation: i64,
+        hosts: Vec<String>,
+        within: Duration,
+    ) -> Counts {
+        let mut at_others: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+        let mut here = Vec::new();
+        for host in hosts {
+            match self.0.registry.node_of(&host) {
+                Some((_, node)) if self.0.registry.find(&host).is_none() => {
+                    at_others.entry(node).or_default().push(host);
+                }
+                _ => here.push(host),
+            }
+        }
+        let ask = |(node, hosts): (i32, Vec<String>)| {
+            let post = self.0.registry.post().map(Arc::clone);
+            async move {
+                let count = hosts.len();
+                let query = Query::Schedules { generation, hosts, within: within.as_secs() };
+                let counts = match post {
+                    Some(post) => post.query(node, query, within).await,
+                    None => Err(NoReply::Disconnected),
+                };
+                counts.unwrap_or_else(|why| {
+                    log::warn!("node {node} has not said whether it looks at its hosts: {why}");
+                    Counts { hosts: count, ..Counts::default() }
+                })
+            }
+        };
+        let asked = join_all(at_others.into_iter().map(ask));
+        let (own, others) = tokio::join!(self.checked(generation, &here, within), asked);
+        others.into_iter().fold(own, Counts::with)
     }
 
     /// Looks at every connected host, after operators or roles changed: what an author may do has

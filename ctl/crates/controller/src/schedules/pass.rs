@@ -7,7 +7,7 @@
 use super::Shared;
 use super::ask::{self, Failure};
 use super::catalog::{Authored, Catalog};
-use crate::agents::Session;
+use crate::agents::Reach;
 use crate::audit;
 use crate::auth::HeldRoles;
 use crate::store::{ScheduleHost, ScheduleNote, StateName, StoreError, plain_labels};
@@ -48,7 +48,7 @@ pub(super) async fn run(shared: &Shared, host: &str) -> Outlook {
         // The end of the restriction puts the host into the queue.
         return Outlook::default();
     }
-    match look(shared, &session).await {
+    match look(shared, host, &Reach::Here(session)).await {
         Ok(outlook) => outlook,
         Err(error) => {
             log::warn!("{host}: its schedules are looked at again later: {error}");
@@ -57,8 +57,7 @@ pub(super) async fn run(shared: &Shared, host: &str) -> Outlook {
     }
 }
 
-async fn look(shared: &Shared, session: &Arc<Session>) -> Result<Outlook, StoreError> {
-    let host = session.host.as_str();
+async fn look(shared: &Shared, host: &str, reach: &Reach) -> Result<Outlook, StoreError> {
     let catalog = Arc::clone(&shared.catalog.read());
     if catalog.generation == 0 {
         // A controller that has never had a schedule removes none that another one set.
@@ -71,7 +70,7 @@ async fn look(shared: &Shared, session: &Arc<Session>) -> Result<Outlook, StoreE
     let labels = plain_labels(&row);
     let stored = shared.store.schedules_of_host(host).await?;
     let plan = plan(shared, &catalog, host, &labels).await?;
-    let found = match ask::list(session).await {
+    let found = match ask::list(reach).await {
         Ok(found) => found,
         Err(failure) => return Ok(Outlook { again: may_pass(&failure), ..Outlook::default() }),
     };
@@ -80,7 +79,7 @@ async fn look(shared: &Shared, session: &Arc<Session>) -> Result<Outlook, StoreE
         .filter_map(|row| Some((row.schedule.clone(), row.applied.clone()?)))
         .collect();
     let steps = reconcile(&plan.wanted, &found, &applied);
-    let outcomes = take(session, &steps).await;
+    let outcomes = take(reach, &steps).await;
     let drifted = outcomes
         .values()
         .filter(|(cause, _)| matches!(cause, Some(Cause::Removed | Cause::Changed)))
@@ -150,7 +149,7 @@ fn judge(
 }
 
 /// Takes the steps, several at a time.
-async fn take(session: &Arc<Session>, steps: &[Step<'_>]) -> Outcomes {
+async fn take(reach: &Reach, steps: &[Step<'_>]) -> Outcomes {
     let mut asked = JoinSet::new();
     let mut outcomes = Outcomes::new();
     for step in steps {
@@ -159,19 +158,19 @@ async fn take(session: &Arc<Session>, steps: &[Step<'_>]) -> Outcomes {
         {
             outcomes.insert(schedule, outcome);
         }
-        let session = Arc::clone(session);
+        let reach = reach.clone();
         match step {
             Step::Set { definition, cause } => {
                 let (definition, cause) = (Definition::clone(definition), *cause);
                 asked.spawn(async move {
-                    let outcome = ask::set(&session, &definition).await;
+                    let outcome = ask::set(&reach, &definition).await;
                     (definition.name().to_owned(), (Some(cause), outcome))
                 });
             }
             Step::Remove { job } => {
                 let job = job.clone();
                 asked.spawn(async move {
-                    let outcome = ask::remove(&session, &job).await;
+                    let outcome = ask::remove(&reach, &job).await;
                     (schedule_name(&job).unwrap_or(&job).to_owned(), (None, outcome))
                 });
             }

@@ -1,6 +1,7 @@
 //! The hosts that need a pass: each at most once, in the order in which they came.
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -32,7 +33,7 @@ pub(crate) struct Waiter {
 }
 
 /// How far a wait is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Hosts that are to be looked at.
     pub(crate) hosts: usize,
@@ -40,6 +41,17 @@ pub(crate) struct Counts {
     pub(crate) done: usize,
     /// Jobs that were found removed or changed on those, and repaired.
     pub(crate) drifted: usize,
+}
+
+impl Counts {
+    /// Adds those of other hosts.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            hosts: self.hosts + other.hosts,
+            done: self.done + other.done,
+            drifted: self.drifted + other.drifted,
+        }
+    }
 }
 
 impl Waiter {

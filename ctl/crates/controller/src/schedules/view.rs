@@ -82,7 +82,7 @@ pub(crate) async fn hosts(
             if !sees(&host, &labels.unwrap_or_default()) {
                 continue;
             }
-            let online = schedules.0.registry.find(&host).is_some();
+            let online = schedules.0.registry.is_connected(&host);
             let seen = standing(row.as_ref(), host, online, row_of_host, stored);
             if only.is_none_or(|only| seen.standing == only) {
                 found.push(seen);
@@ -111,7 +111,7 @@ pub(crate) async fn of_host(
 ) -> Result<Vec<OnHost>, StoreError> {
     let store = &*schedules.0.store;
     let (id, labels) = (&host.identity.id, plain_labels(host));
-    let online = schedules.0.registry.find(id).is_some();
+    let online = schedules.0.registry.is_connected(id);
     let stored = store.schedules_of_host(id).await?;
     let mut stored: BTreeMap<String, ScheduleHost> =
         stored.into_iter().map(|stored| (stored.schedule.clone(), stored)).collect();

@@ -1,6 +1,6 @@
 //! What a change means to others.
 
-use super::{RunChange, StandingChange};
+use super::{Moves, RunChange, StandingChange};
 
 /// What others learn of a change once it is on disk.
 #[derive(Debug, Default)]
@@ -25,6 +25,16 @@ pub(in crate::store) struct Effects {
     pub(in crate::store) relabeled: Vec<String>,
     /// The generation of the schedules, if it changed.
     pub(in crate::store) schedules: Option<i64>,
+    /// Whether an own role was put or deleted.
+    pub(in crate::store) roles: bool,
+    /// The version of the CA's files, if they changed.
+    pub(in crate::store) ca: Option<i64>,
+    /// Results that were stored: of which host, of which task.
+    pub(in crate::store) results: Vec<(String, String)>,
+    /// What the hosts' results occupy more, or less, in bytes.
+    pub(in crate::store) usage: Vec<(String, i64)>,
+    /// Hosts whose channels have come to a node, or gone.
+    pub(in crate::store) moves: Moves,
 }
 
 impl Effects {
@@ -40,5 +50,11 @@ impl Effects {
         self.new_facts.extend(later.new_facts);
         self.relabeled.extend(later.relabeled);
         self.schedules = later.schedules.or(self.schedules);
+        self.roles |= later.roles;
+        self.ca = later.ca.or(self.ca);
+        self.results.extend(later.results);
+        self.usage.extend(later.usage);
+        self.moves.places.extend(later.moves.places);
+        self.moves.emptied.extend(later.moves.emptied);
     }
 }

@@ -32,6 +32,7 @@ mod leader;
 #[cfg(test)]
 #[expect(clippy::print_stdout, reason = "measurements print their figures")]
 mod measure;
+mod nodes;
 mod occupied;
 mod people;
 mod postgres;
@@ -63,9 +64,10 @@ pub(crate) use history::*;
 pub(crate) use host_requests::*;
 pub(crate) use hosts::*;
 pub(crate) use idempotency::*;
+pub(crate) use nodes::*;
 pub(crate) use occupied::Occupied;
 pub(crate) use people::*;
-pub(crate) use postgres::{Address, MigrationTarget, PostgresStore, Sentence, without_nul};
+pub(crate) use postgres::{Address, MigrationTarget, PostgresStore, Seat, Sentence, without_nul};
 pub(crate) use results::{MAX_PAGE_BYTES, ResultHead, ResultRow, Results};
 pub(crate) use runs::*;
 pub(crate) use schedules::*;
@@ -94,6 +96,7 @@ pub(crate) trait Store:
     + Runs
     + Schedules
     + Trend
+    + Nodes
     + fmt::Debug
     + Send
     + Sync

@@ -2,7 +2,7 @@
 //! newest event. Updated after each commit that concerns them.
 
 use super::effects::Effects;
-use super::{HostCounts, RunChange, StandingChange, StateName};
+use super::{HostCounts, Moves, RunChange, StandingChange, StateName};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
@@ -21,6 +21,11 @@ pub(in crate::store) struct Published {
     relabeled: broadcast::Sender<Arc<[String]>>,
     new_facts: broadcast::Sender<Arc<[String]>>,
     schedules: watch::Sender<i64>,
+    roles: watch::Sender<()>,
+    ca: watch::Sender<i64>,
+    moves: broadcast::Sender<Arc<Moves>>,
+    /// Hosts whose records other nodes have changed.
+    records: broadcast::Sender<Arc<[String]>>,
 }
 
 impl Default for Published {
@@ -34,6 +39,10 @@ impl Default for Published {
             relabeled: broadcast::Sender::new(MAX_BEHIND),
             new_facts: broadcast::Sender::new(MAX_BEHIND),
             schedules: watch::Sender::new(0),
+            roles: watch::Sender::new(()),
+            ca: watch::Sender::new(0),
+            moves: broadcast::Sender::new(MAX_BEHIND),
+            records: broadcast::Sender::new(MAX_BEHIND),
         }
     }
 }
@@ -75,9 +84,54 @@ impl Published {
             // As above.
             let _ = self.new_facts.send(effects.new_facts.into());
         }
+        if let Some(version) = effects.ca {
+            self.ca.send_replace(version);
+        }
+        if effects.roles {
+            self.roles.send_replace(());
+        }
+        if effects.moves != Moves::default() {
+            // As above.
+            let _ = self.moves.send(effects.moves.into());
+        }
         if let Some(generation) = effects.schedules {
             self.schedules.send_replace(generation);
         }
+    }
+
+    /// Publishes what other nodes have changed, which this one's own changes do not tell by themselves.
+    pub(in crate::store) fn heard(&self, records: &[String], moves: Vec<Moves>) {
+        if !records.is_empty() {
+            // As above.
+            let _ = self.records.send(records.into());
+        }
+        for moves in moves {
+            // As above.
+            let _ = self.moves.send(moves.into());
+        }
+    }
+
+    /// Lets every receiver find that it lags, so that it reads again what it follows.
+    pub(in crate::store) fn some_are_missed(&self) {
+        fn overrun<T>(sender: &broadcast::Sender<T>, nothing: impl Fn() -> T) {
+            for _ in 0..=MAX_BEHIND {
+                // Nobody may listen.
+                let _ = sender.send(nothing());
+            }
+        }
+        overrun(&self.standings, || Arc::from([]));
+        overrun(&self.runs, || Arc::from([]));
+        overrun(&self.relabeled, || Arc::from([]));
+        overrun(&self.new_facts, || Arc::from([]));
+        overrun(&self.records, || Arc::from([]));
+        overrun(&self.moves, || Arc::new(Moves::default()));
+        self.budgets.send_replace(());
+        self.roles.send_replace(());
+    }
+
+    /// Returns the hosts whose records other nodes change from now on.
+    pub(in crate::store) fn records(&self) -> broadcast::Receiver<Arc<[String]>> {
+        self.records.subscribe()
     }
 
     /// Returns the counts of hosts.
@@ -108,6 +162,21 @@ impl Published {
     /// Returns the hosts whose facts change from now on.
     pub(in crate::store) fn new_facts(&self) -> broadcast::Receiver<Arc<[String]>> {
         self.new_facts.subscribe()
+    }
+
+    /// Returns the version of the CA's files that a node has put last.
+    pub(in crate::store) fn ca_version(&self) -> watch::Receiver<i64> {
+        self.ca.subscribe()
+    }
+
+    /// Returns a receiver that sees each change of an own role.
+    pub(in crate::store) fn roles(&self) -> watch::Receiver<()> {
+        self.roles.subscribe()
+    }
+
+    /// Returns which hosts come to nodes, or leave them, from now on.
+    pub(in crate::store) fn moves(&self) -> broadcast::Receiver<Arc<Moves>> {
+        self.moves.subscribe()
     }
 
     /// Returns the generation of the schedules.

@@ -38,6 +38,8 @@ pub(in crate::store) struct Seen {
     pub(in crate::store) ca_version: Option<u32>,
     pub(in crate::store) last_seen: Option<UnixMillis>,
     pub(in crate::store) departure: Option<Departure>,
+    /// Whether its channel has come to this node or, if `false`, gone from it.
+    pub(in crate::store) is_here: Option<bool>,
 }
 
 /// What a host said when it connected.
@@ -56,8 +58,15 @@ impl Unwritten {
         let said =
             Said { address: *address, version: version.clone(), boot: boot.clone(), at: *now };
         let (ca_version, last_seen) = (*ca_version, Some(*now));
-        let seen = Seen { said: Some(said), ca_version, last_seen, departure: None };
-        self.0.lock().note(host, |known| *known = seen)
+        self.0.lock().note(host, |known| {
+            let is_here = known.is_here;
+            *known = Seen { said: Some(said), ca_version, last_seen, departure: None, is_here };
+        })
+    }
+
+    /// Notes that a host's channel is here; returns whether the writer has to know.
+    pub(in crate::store) fn is_here(&self, host: &str) -> bool {
+        self.0.lock().note(host, |known| known.is_here = Some(true))
     }
 
     /// Notes that a host's channel has ended; returns whether the writer has to know.
@@ -70,6 +79,9 @@ impl Unwritten {
         self.0.lock().note(host, |known| {
             known.last_seen = known.last_seen.max(Some(at));
             known.departure = why.or(known.departure);
+            if why.is_some() {
+                known.is_here = Some(false);
+            }
         })
     }
 
@@ -146,9 +158,11 @@ impl State {
         }
         for (host, later) in later {
             let known = self.writing.entry(host).or_default();
+            let is_here = later.is_here.or(known.is_here);
             if later.said.is_some() {
-                *known = later;
+                *known = Seen { is_here, ..later };
             } else {
+                known.is_here = is_here;
                 known.ca_version = known.ca_version.max(later.ca_version);
                 known.last_seen = known.last_seen.max(later.last_seen);
                 known.departure = later.departure.or(known.departure);

@@ -94,6 +94,13 @@ impl Usage {
         *self.hosts.entry(host.to_owned()).or_default() += cost;
     }
 
+    /// Notes what another node's transaction has changed, which is on disk.
+    pub(in crate::store) fn changed(&mut self, host: &str, bytes: i64) {
+        let of_host = self.hosts.entry(host.to_owned()).or_default();
+        *of_host = of_host.saturating_add_signed(bytes);
+        self.total = self.total.saturating_add_signed(bytes);
+    }
+
     /// The transaction is on disk.
     pub(in crate::store) fn committed(&mut self) {
         for (host, (added, deleted)) in std::mem::take(&mut self.changes) {

@@ -182,6 +182,11 @@ impl Controller {
         *self = Self::start_under(&[], flags, scratch);
     }
 
+    /// Leaves the directory of a controller, which must have ended, to another one.
+    pub(crate) fn leave(&mut self) -> Scratch {
+        self.scratch.take().unwrap()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.scratch.as_ref().unwrap().file("log")).unwrap()
     }

@@ -60,6 +60,7 @@ actions! {
     AuditRead, "audit.read", false, "read and verify the audit log";
     CaRead, "ca.read", false, "look at the CA's certificates and the state of a rotation";
     CaRotate, "ca.rotate", false, "rotate the CA";
+    NodesManage, "nodes.manage", false, "drain nodes of the controller and remove those that ended";
     MetricsRead, "metrics.read", false, "read the controller's metrics";
 }
 

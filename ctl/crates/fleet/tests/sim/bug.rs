@@ -30,10 +30,14 @@ pub(crate) enum Bug {
     BudgetsOfNewLabels,
     /// Roles are judged by the labels that a host had when the run was planned.
     RolesByOldLabels,
+    /// A node that has lost its lease writes and sends what it had decided before.
+    LeaseIgnored,
+    /// The news of results that other nodes have stored do not reach the leader.
+    NewsLost,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::NoDedup,
         Self::SentBeforeRow,
         Self::ConcurrencyOffByOne,
@@ -48,5 +52,7 @@ impl Bug {
         Self::BudgetChangeMissed,
         Self::BudgetsOfNewLabels,
         Self::RolesByOldLabels,
+        Self::LeaseIgnored,
+        Self::NewsLost,
     ];
 }

@@ -8,6 +8,10 @@
 //! jump, policies refuse, hosts have no room, are removed, quarantined and given other labels, roles
 //! are withdrawn, limits of budgets change, and runs are canceled.
 //!
+//! Two of three seeds have three nodes on one database: hosts are anywhere, one node leads and reaches
+//! the others' hosts by letters, nodes die, stop for a while in the middle of a step, and come back when
+//! another one leads already; the database stalls, and the bus is lost.
+//!
 //! A seed repeats a simulation exactly: `SIM_SEED=42 cargo test -p fleet --test sim`. `make sim`
 //! runs 5,000 seeds.
 

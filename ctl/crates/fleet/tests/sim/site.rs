@@ -28,6 +28,8 @@ pub(crate) struct Budget {
 /// What is fixed for one simulation.
 pub(crate) struct Site {
     pub(crate) bug: Option<Bug>,
+    /// The nodes of the controller.
+    pub(crate) nodes: usize,
     pub(crate) hosts: usize,
     pub(crate) runs: Vec<Plan>,
     pub(crate) budgets: Vec<Budget>,
@@ -86,8 +88,16 @@ impl Site {
         let count = 1 + rng.index(3);
         let runs = (0..count).map(|_| Plan::new(&mut rng, hosts, bug)).collect();
         let faults_until = rng.of(5_000..180_000);
+        let nodes = match bug {
+            Some(Bug::LeaseIgnored | Bug::NewsLost) => 3,
+            // A takeover takes longer than a restart: fewer happen.
+            Some(_) => 1,
+            None if seed.is_multiple_of(3) => 1,
+            None => 3,
+        };
         let site = Self {
             bug,
+            nodes,
             hosts,
             runs,
             budgets,

@@ -4,7 +4,9 @@ mod agents;
 mod checks;
 mod controller;
 mod faults;
+mod nodes;
 
+use self::nodes::Nodes;
 use crate::bug::Bug;
 use crate::driver::Driver;
 use crate::host::{Done, Host, Progress, Reply, Task};
@@ -31,18 +33,20 @@ enum Happening {
     Apply(usize),
     /// The host opens a channel.
     Connect(usize),
-    /// The controller sees a channel.
+    /// A node sees a channel.
     Seen {
         host: usize,
         channel: u64,
-        epoch: u64,
+        node: Tenure,
     },
-    /// The controller sees that a channel is gone.
+    /// A node sees that a channel is gone.
     Missed {
         host: usize,
         channel: u64,
-        epoch: u64,
+        node: Tenure,
     },
+    /// The leader hears what a node has seen.
+    News(News),
     ToHost {
         host: usize,
         channel: u64,
@@ -51,8 +55,15 @@ enum Happening {
     FromHost {
         host: usize,
         channel: u64,
-        epoch: u64,
+        node: Tenure,
         message: FromHost,
+    },
+    /// The leader gets a reply that another node has sent it.
+    Reply {
+        epoch: u64,
+        host: usize,
+        channel: u64,
+        reply: Replied,
     },
     StartTask {
         host: usize,
@@ -68,11 +79,17 @@ enum Happening {
     },
     /// A result is on disk.
     ResultWritten {
-        epoch: u64,
+        node: Tenure,
         host: usize,
         channel: u64,
         result: TaskResult,
     },
+    /// A node that stood still goes on with what it had decided.
+    Resume {
+        node: usize,
+        asks: Vec<(usize, u32, Ask)>,
+    },
+    StartNode(usize),
     NoReply {
         epoch: u64,
         run: usize,
@@ -93,13 +110,37 @@ enum Happening {
 }
 
 enum ToHost {
-    Ask { run: usize, target: u32, ask: Ask, number: u64 },
+    Ask { run: usize, target: u32, ask: Ask, number: u64, epoch: u64 },
     Ack { run: usize },
 }
 
 enum FromHost {
-    Reply { run: usize, target: u32, ask: Ask, number: u64, reply: Reply },
+    /// A reply to the driver of this epoch.
+    Reply(u64, Replied),
     Result(TaskResult),
+}
+
+/// A reply, and what it answers.
+struct Replied {
+    run: usize,
+    target: u32,
+    ask: Ask,
+    number: u64,
+    reply: Reply,
+}
+
+/// A node, from when it takes its place until it loses it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tenure {
+    node: usize,
+    number: u64,
+}
+
+/// What nodes tell the leader.
+enum News {
+    Seen { host: usize, channel: u64 },
+    Missed { host: usize, channel: u64 },
+    Ended { run: usize, event: Event },
 }
 
 /// A task's result, as it travels.
@@ -122,6 +163,7 @@ pub(crate) struct World {
     numbers: u64,
     hosts: Vec<Host>,
     rows: Vec<RunRow>,
+    nodes: Nodes,
     driver: Option<Driver>,
     epoch: u64,
     writing: bool,
@@ -167,6 +209,7 @@ impl World {
             happenings: BTreeMap::new(),
             numbers: 0,
             hosts,
+            nodes: Nodes::new(site.nodes, count),
             driver: None,
             epoch: 0,
             writing: false,
@@ -252,27 +295,55 @@ impl World {
         match happening {
             Happening::Apply(run) => self.apply(run),
             Happening::Connect(host) => self.connect(host),
-            Happening::Seen { host, channel, epoch } if epoch == self.epoch => {
-                self.seen(host, channel);
+            Happening::Seen { host, channel, node } if self.nodes.has(node) => {
+                self.tell_leader(News::Seen { host, channel }, node.node);
             }
-            Happening::Missed { host, channel, epoch } if epoch == self.epoch => {
-                self.missed(host, channel);
+            Happening::Missed { host, channel, node } if self.nodes.has(node) => {
+                self.tell_leader(News::Missed { host, channel }, node.node);
+            }
+            Happening::News(news) => self.hear(news),
+            // A letter that a node which stands still has not read is gone when it goes on.
+            Happening::ToHost { host, channel, message }
+                if self.stands(host, channel)
+                    && (matches!(message, ToHost::Ack { .. }) || self.rng.chance(500)) =>
+            {
+                if let ToHost::Ack { .. } = message {
+                    self.later(1_000, Happening::ToHost { host, channel, message });
+                }
             }
             Happening::ToHost { host, channel, message } => {
                 self.arrived_at_host(host, channel, &message)
             }
-            Happening::FromHost { host, channel, epoch, message } if epoch == self.epoch => {
-                self.arrived_from_host(host, channel, message);
+            Happening::FromHost { host, channel, node, message } if self.nodes.has(node) => {
+                self.arrived_from_host(node, host, channel, message);
+            }
+            Happening::Reply { epoch, host, channel, reply } if epoch == self.epoch => {
+                self.replied(host, channel, &reply);
             }
             Happening::StartTask { host, run } => self.start_task(host, run),
             Happening::EndTask { host, run } => self.end_task(host, run),
             Happening::Written { epoch } if epoch == self.epoch => self.written(),
             // A commit that was under way may be on disk, though the controller was killed.
-            Happening::ResultWritten { epoch, host, channel, result }
-                if epoch == self.epoch || self.rng.chance(500) =>
+            Happening::ResultWritten { node, host, channel, result }
+                if self.nodes.has(node) || self.rng.chance(500) =>
             {
-                self.result_written(epoch, host, channel, result);
+                self.result_written(node, host, channel, result);
             }
+            // What a host sends to a node that stands still waits in the channel.
+            Happening::FromHost { host, channel, node, message }
+                if self.hosts[host].channel == Some(channel) =>
+            {
+                let node = self.nodes.tenure(node.node);
+                self.later(1_000, Happening::FromHost { host, channel, node, message });
+            }
+            Happening::ResultWritten { node, host, channel, result }
+                if self.hosts[host].channel == Some(channel) =>
+            {
+                let node = self.nodes.tenure(node.node);
+                self.later(1_000, Happening::ResultWritten { node, host, channel, result });
+            }
+            Happening::Resume { node, asks } => self.resume(node, asks),
+            Happening::StartNode(node) => self.start_node(node),
             Happening::NoReply { epoch, run, target, number } if epoch == self.epoch => {
                 self.no_reply(run, target, number);
             }
@@ -284,7 +355,13 @@ impl World {
                 }
                 self.after_driver();
             }
-            Happening::StartController if self.driver.is_none() => self.start_controller(),
+            Happening::StartController if self.driver.is_none() => match self.any_node() {
+                Some(node) => {
+                    self.nodes.leader = node;
+                    self.start_controller();
+                }
+                None => self.later(1_000, Happening::StartController),
+            },
             Happening::Fault => self.fault(),
             Happening::Cancel(run) => self.cancel(run),
             Happening::LimitsSet { epoch } if epoch == self.epoch => self.limits_set(),

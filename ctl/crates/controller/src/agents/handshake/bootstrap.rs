@@ -5,7 +5,7 @@ use super::rejected::Rejected;
 use super::{Services, init, step};
 use crate::agents::admission::Turn;
 use crate::agents::places::Place;
-use crate::agents::{redirect, socket};
+use crate::agents::socket;
 use crate::proxy::{self, ProxyError};
 use agent_wire::message::{Init, InitReply};
 use agent_wire::{Decoder, Limits, Retcode};
@@ -57,7 +57,7 @@ pub(super) async fn run(
         Ok(init) => init,
         Err(why) => return Err(why.tell(stream).await),
     };
-    let reply = match redirect::decide(services.redirect.as_ref()) {
+    let reply = match services.redirect.decide() {
         InitReply::Accept => turn(&init, peer, place, services).await,
         other => other,
     };

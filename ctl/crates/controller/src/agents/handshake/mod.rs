@@ -15,7 +15,7 @@ use super::approvals::Approvals;
 use super::channel::Channel;
 use super::peer::Peer;
 use super::places::Place;
-use super::redirect::{self, Redirect};
+use super::redirect::Rule;
 use super::registry::Registry;
 use super::room::Room;
 use super::session::Session;
@@ -64,8 +64,8 @@ const MIN_RETURN: u64 = 5;
 pub(crate) struct Services {
     /// The connected hosts.
     pub(crate) registry: Arc<Registry>,
-    /// The addresses that agents are redirected to, if they are.
-    pub(crate) redirect: Option<Redirect>,
+    /// Which agents are redirected, and where to.
+    pub(crate) redirect: Rule,
     /// The server's side of TLS.
     pub(crate) tls: Tls,
     /// The turns for TLS handshakes.
@@ -204,12 +204,13 @@ async fn admit(
         Ok(bound) => bound,
         Err(why) => return Err(why.tell(&mut stream).await),
     };
-    let mut reply = redirect::decide(services.redirect.as_ref());
+    let mut reply = services.redirect.decide();
     let mut place = None;
     if matches!(reply, InitReply::Accept) {
         match standing::judge(services, identified(init, presented, peer), presented.leaf).await {
             Ok(judged) => place = Some(judged),
             Err(Rejected::Away) => reply = InitReply::Busy { retry_after: AWAY },
+            Err(Rejected::Beside(server)) => reply = InitReply::Redirect { server },
             Err(why) => return Err(why.tell(&mut stream).await),
         }
     }

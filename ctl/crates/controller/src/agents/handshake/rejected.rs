@@ -30,6 +30,8 @@ pub(super) enum Rejected {
     Evicted,
     /// The host's record cannot be read: the agent is to come later.
     Away,
+    /// Another agent with this identity is connected to another node: these are its addresses.
+    Beside(String),
     /// The controller is shutting down.
     Stopped,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Rejected {
             Self::Refused(_, why) => f.write_str(why),
             Self::Evicted => f.write_str("sent nothing, and others needed its place"),
             Self::Away => f.write_str("the host's record cannot be read"),
+            Self::Beside(server) => {
+                write!(f, "another agent with this identity is connected to the node at {server}")
+            }
             Self::Stopped => f.write_str("the controller is shutting down"),
         }
     }
@@ -63,6 +68,7 @@ impl Rejected {
             Self::Crowded => Handshake::Crowded,
             Self::Busy => Handshake::Busy,
             Self::Away => Handshake::Failed,
+            Self::Beside(_) => Handshake::Redirected,
             Self::Refused(Retcode::Refused, _) => Handshake::Certificate,
             Self::Refused(Retcode::IdentityRefused | Retcode::ApprovalRefused, _) => {
                 Handshake::Identity

@@ -10,14 +10,11 @@
 use super::Services;
 use super::rejected::Rejected;
 use crate::agents::peer::{Peer, Restriction};
+use crate::agents::reach::Reach;
 use crate::agents::session::{CloseReason, Session};
 use crate::identity::{self, Judged, Leaf, Opened};
 use crate::log_limit::{LogLimit, log_limited};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The time for a host's older session to answer a ping when a newer one comes.
-const PROBE: Duration = Duration::from_secs(5);
 
 /// Log lines a minute about clones, which come back again and again.
 static CLONES: LogLimit = LogLimit::new(10);
@@ -58,7 +55,7 @@ pub(super) async fn judge(
         }
         Judged::Away => return Err(Rejected::Away),
     };
-    let restriction = match clone_of(services, &peer).await {
+    let restriction = match clone_of(services, &peer).await? {
         None => Restriction::of(standing),
         clone => clone,
     };
@@ -81,21 +78,28 @@ pub(super) async fn look_again(services: &Services, session: &Arc<Session>, seen
     }
 }
 
-/// Returns the restriction of an agent that is the second one of its identity.
-async fn clone_of(services: &Services, peer: &Peer) -> Option<Restriction> {
-    let older = services.registry.find(&peer.host)?;
-    let has_renewed = older.boot.is_some() && older.boot == peer.boot && older.key != peer.key;
-    if has_renewed || !older.answers(PROBE).await {
-        return None;
-    }
-    Some(Restriction::Clone(
+/// Returns the restriction of an agent that is the second one of its identity. Where the first one is
+/// at another node, the second one is sent there: a host and its clones are settled by one node.
+async fn clone_of(services: &Services, peer: &Peer) -> Result<Option<Restriction>, Rejected> {
+    let (boot, key) = (peer.boot.as_deref(), peer.key);
+    let address = match services.registry.reach(&peer.host) {
+        None => None,
+        Some(Reach::Here(older)) => older.is_beside(boot, key).await,
+        Some(Reach::Elsewhere(older)) => {
+            let address = older.is_beside(boot, key).await;
+            match services.redirect.addresses(older.node).filter(|_| address.is_some()) {
+                Some(server) => return Err(Rejected::Beside(server)),
+                None => address,
+            }
+        }
+    };
+    let why = |address: String| {
         format!(
-            "another agent with this identity was connected before, from {}, and answers; settle \
-             which of them is the host",
-            older.address
+            "another agent with this identity was connected before, from {address}, and answers; \
+             settle which of them is the host"
         )
-        .into(),
-    ))
+    };
+    Ok(address.map(|address| Restriction::Clone(why(address).into())))
 }
 
 /// Enters a session. Returns `false` when its host has too many clones already.
@@ -110,7 +114,9 @@ pub(super) async fn enter(services: &Services, session: &Arc<Session>) -> bool {
         }
         return entered;
     }
-    match services.registry.enter(session) {
+    let replaced = services.registry.enter(session);
+    services.store.has_host(host);
+    match replaced {
         Some(older) => {
             log::warn!("{host}: a new session from {from} replaces the one from {}", older.address);
         }

@@ -5,8 +5,8 @@ use crate::api::rule::{Rule, Who};
 use crate::api::service::Api;
 use crate::api::{
     api_tokens, arrivals, budgets, bulk, ca, changes, events, facts, history, hosts, labels, live,
-    login, login_link, metrics, openapi, operators, overview, plans, probes, requests, results,
-    roles, run_events, runs, schedules, system, target_output, targets, tokens,
+    login, login_link, metrics, nodes, openapi, operators, overview, plans, probes, requests,
+    results, roles, run_events, runs, schedules, system, target_output, targets, tokens,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -317,6 +317,20 @@ fn controller_routes() -> Vec<Route> {
         route!(GET, path::EVENTS, Rule::reads(A::AuditRead), events::list),
         route!(GET, path::EVENTS_VERIFY, Rule::reads(A::AuditRead), events::verify),
         route!(GET, path::SYSTEM, Rule::reads(A::MetricsRead), system::show),
+        route!(GET, path::NODES, Rule::reads(A::MetricsRead), nodes::list),
+        route!(
+            POST,
+            path::NODE_DRAIN,
+            Rule::changes(A::NodesManage, nodes::read_node),
+            nodes::drain
+        ),
+        route!(
+            POST,
+            path::NODE_RESUME,
+            Rule::changes(A::NodesManage, nodes::read_node),
+            nodes::resume
+        ),
+        route!(DELETE, path::NODE, Rule::changes(A::NodesManage, nodes::read_node), nodes::remove),
         route!(GET, path::CA, Rule::reads(A::CaRead), ca::show),
         route!(POST, path::CA_ROTATION, Rule::changes(A::CaRotate, ca::read_rotation), ca::rotate),
         route!(GET, path::OPENAPI, Rule::OPERATORS, openapi::show),

@@ -99,6 +99,7 @@ impl Server {
             permits: Permits::new(8, PlaceBounds { in_all: 4, per_source: 4 }),
             clients: 64,
             metrics,
+            bus: None,
             about: About {
                 started: SystemTime::now(),
                 listen: vec![address.to_string()],
@@ -142,6 +143,7 @@ fn example(path: &str) -> String {
         .replace("{role}", "r")
         .replace("{run}", "u")
         .replace("{schedule}", "s")
+        .replace("{node}", "7")
 }
 
 /// The table's routes, a path that does not exist, and a method that no path supports.

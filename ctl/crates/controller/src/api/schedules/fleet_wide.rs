@@ -23,7 +23,6 @@ use fleet::{Action, Selector};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
 problems! {
     /// The problems of a look at hosts.
@@ -84,14 +83,8 @@ pub(in crate::api) async fn check(
     }
     let generation = *api.store.schedule_generation().borrow();
     let mut stop = api.stop.clone();
-    let looking = async {
-        api.schedules.caught_up(generation).await;
-        let waiter = api.schedules.look_at(hosts.iter().map(String::as_str));
-        let _ = timeout(MAX_CHECK, waiter.done()).await;
-        waiter.counts()
-    };
     let counts = tokio::select! {
-        counts = looking => counts,
+        counts = api.schedules.checked_everywhere(generation, hosts, MAX_CHECK) => counts,
         () = stop.requested() => return Err(ApiError::Stopping),
     };
     Ok(Json(ScheduleChecked {

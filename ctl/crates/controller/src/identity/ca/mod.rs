@@ -14,12 +14,14 @@
 
 mod authority;
 mod certificate;
+mod copies;
 mod rotation;
 mod server;
 mod state;
 
 pub(crate) use authority::RootKey;
 pub(crate) use certificate::{Terms, seconds};
+pub(super) use copies::{CaTexts, read as read_texts, write as write_texts};
 pub(crate) use rotation::RotationError;
 pub(crate) use server::server_names;
 pub(crate) use state::Phase;
@@ -121,7 +123,7 @@ impl Ca {
         if State::load(dir)?.is_none() {
             begin(&settings)?;
         }
-        let issuance = load(&settings)?;
+        let issuance = load(&settings, true)?;
         Ok(Self { settings, changing: Mutex::default(), current: watch::Sender::new(issuance) })
     }
 
@@ -141,7 +143,7 @@ impl Ca {
     /// When a file cannot be used; the CA then stays as it was.
     pub(crate) fn refresh(&self) -> Result<(), Error> {
         let _one = self.changing.lock();
-        self.current.send_replace(load(&self.settings)?);
+        self.current.send_replace(load(&self.settings, true)?);
         Ok(())
     }
 
@@ -229,8 +231,9 @@ fn begin(settings: &CaSettings) -> Result<(), Error> {
     State::first(seconds(SystemTime::now())).save(dir)
 }
 
-/// Reads everything, renews what ends soon, and counts a bundle that has changed.
-fn load(settings: &CaSettings) -> Result<Arc<Issuance>, Error> {
+/// Reads everything, renews what ends soon, and counts a bundle that has changed, if this node is to
+/// count it.
+fn load(settings: &CaSettings, counts: bool) -> Result<Arc<Issuance>, Error> {
     let dir = &settings.dir;
     let now = seconds(SystemTime::now());
     let mut state = State::load(dir)?.ok_or_else(|| Error::Content {
@@ -257,7 +260,7 @@ fn load(settings: &CaSettings) -> Result<Arc<Issuance>, Error> {
         Some(GivenServer { server_ca: Some(path) }) => Some(given_bundle(path)?),
         Some(GivenServer { server_ca: None }) => None,
     };
-    if state.note_bundle(bundle.as_deref().unwrap_or_default()) {
+    if counts && state.note_bundle(bundle.as_deref().unwrap_or_default()) {
         state.save(dir)?;
     }
     if std::fs::read(dir.join("root.pem")).ok().as_deref() != Some(roots.as_bytes()) {

@@ -129,7 +129,7 @@ impl Ca {
     }
 
     fn replace(&self) -> Result<(), RotationError> {
-        let issuance: Arc<_> = load(&self.settings)?;
+        let issuance: Arc<_> = load(&self.settings, true)?;
         self.current.send_replace(issuance);
         Ok(())
     }

@@ -9,7 +9,7 @@ impl Driver {
     /// Tells the runs of a host that it has come or gone. What is true by now counts.
     pub(super) fn presence(&mut self, host: &str, came: bool) {
         let Some(places) = self.hosts.get(host).cloned() else { return };
-        let is_there = self.doors.registry.find(host).is_some();
+        let is_there = self.doors.registry.is_connected(host);
         for (run, target) in places {
             match (came, is_there) {
                 (true, true) => self.handle(run, Event::Online(target), None),

@@ -65,7 +65,7 @@ impl Driver {
         let mut online = Vec::new();
         for (position, host) in (0_u32..).zip(&run.hosts) {
             self.hosts.entry(Arc::clone(host)).or_default().push((number, position));
-            if self.doors.registry.find(host).is_some() {
+            if self.doors.registry.is_connected(host) {
                 online.push(position);
             }
         }
@@ -87,7 +87,7 @@ impl Driver {
     pub(super) async fn look_at_all(&mut self) {
         let hosts: Vec<Arc<str>> = self.hosts.keys().cloned().collect();
         for host in hosts {
-            self.presence(&host, self.doors.registry.find(&host).is_some());
+            self.presence(&host, self.doors.registry.is_connected(&host));
         }
         let store = Arc::clone(&self.doors.store);
         for number in self.runs.keys().copied().collect::<Vec<_>>() {

@@ -4,7 +4,6 @@ use super::Driver;
 use crate::agents::Notice;
 use crate::runs::active::Active;
 use crate::runs::handle::Told;
-use crate::stop::Stop;
 use crate::store::{RunChange, StandingChange};
 use std::sync::Arc;
 use tokio::sync::broadcast::{error::RecvError, error::TryRecvError};
@@ -28,7 +27,7 @@ pub(super) enum Woken {
 
 impl Driver {
     /// Waits for something to do.
-    pub(super) async fn wake(&mut self, stop: &mut Stop) -> Woken {
+    pub(super) async fn wake(&mut self) -> Woken {
         let now = self.moment();
         let wait = self.runs.values().filter_map(|run| run.rollout.wait(now)).min();
         let time = async {
@@ -38,7 +37,6 @@ impl Driver {
             }
         };
         tokio::select! {
-            () = stop.requested() => Woken::Stop,
             Some(told) = self.inbox.recv() => Woken::Told(told),
             Ok(()) = self.budget_changes.changed() => Woken::Budgets,
             notice = self.notices.recv() => received(notice, Woken::Notice),

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(super) const HOST_BYTES: u64 = 32 << 20;
 
 /// Tables of a few rows, whatever the fleet's size.
-pub(in crate::store) const SMALL: [&str; 11] = [
+pub(in crate::store) const SMALL: [&str; 13] = [
     "clock",
     "host_counts",
     "event_chain",
@@ -36,6 +36,8 @@ pub(in crate::store) const SMALL: [&str; 11] = [
     "fact_totals",
     "schedule_set",
     "marks",
+    "nodes",
+    "ca",
 ];
 
 /// A database of one test.

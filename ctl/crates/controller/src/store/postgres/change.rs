@@ -8,7 +8,8 @@
 
 use super::core::Core;
 use super::error::{DbError, Failure};
-use super::mark::{self, Mark, Outcome};
+use super::mark::{Mark, Outcome};
+use super::nodes::news;
 use super::params;
 use super::sql::Sql;
 use crate::store::StoreError;
@@ -75,6 +76,8 @@ pub(super) struct Transaction {
     pub(super) effects: Effects,
     /// The end of the audit log, once the transaction has locked it.
     pub(super) head: Option<Anchor>,
+    /// The node whose change this is; `None` of the only controller.
+    pub(super) node: Option<i32>,
     mark: Mark,
 }
 
@@ -168,12 +171,13 @@ impl Core {
         let sql = self.pool.get().await?;
         let mark = tenure.marks.take()?;
         let values = params![mark.run, mark.place, mark.number];
-        let found = sql.open(self.hold.begin(), mark::WRITE, values, |row| Ok(row.try_get(0)?));
+        let found = sql.open(&tenure.begin, tenure.write_mark, values, |row| Ok(row.try_get(0)?));
         if found.await? != Some(tenure.epoch) {
             self.hold.doubt(tenure.epoch);
             return Err(self.hold.nobody());
         }
-        Ok(Transaction { sql, effects: Effects::default(), head: None, mark })
+        let node = tenure.node;
+        Ok(Transaction { sql, effects: Effects::default(), head: None, node, mark })
     }
 
     /// Commits what a change has done, or undoes it.
@@ -226,7 +230,15 @@ impl Core {
             transaction.roll_back().await;
             return Err(CommitError::Undone(DbError::Aborted));
         }
-        let Transaction { sql, effects, mut mark, head: _ } = transaction;
+        let has_news = match news::write(&transaction).await {
+            Ok(has_news) => has_news,
+            Err(error) => {
+                self.forget(&transaction.effects);
+                transaction.roll_back().await;
+                return Err(CommitError::Undone(error));
+            }
+        };
+        let Transaction { sql, effects, node: _, mut mark, head: _ } = transaction;
         let since = Instant::now();
         let committed = sql.script("COMMIT").await;
         // Also when it is not known yet whether it happened.
@@ -245,6 +257,9 @@ impl Core {
         }
         self.health.metrics.commits.since(since);
         self.health.set_writes(true);
+        if has_news {
+            self.nodes.has_news();
+        }
         self.publish(effects).await;
         Ok(())
     }

@@ -4,9 +4,12 @@
 use super::address::Address;
 use super::change::Step;
 use super::error::{DbError, Failure};
-use super::hold::{Hold, Tenure};
+use super::hold::Hold;
 use super::hosts::Enrolling;
+use super::nodes::Known;
+use super::nodes::news;
 use super::pool::Pool;
+use super::seat::{Seat, Tenure};
 use super::sql::Sql;
 use super::{column, events, hosts, params, schedules, usage};
 use crate::store::effects::Effects;
@@ -16,7 +19,7 @@ use crate::store::published::Published;
 use crate::store::unwritten::Unwritten;
 use crate::store::usage::Usage;
 use crate::store::watch::Watches;
-use crate::store::{Bounds, HostCounts, NewChannel, StandingChange, StoreError};
+use crate::store::{Bounds, HostCounts, LEASE, Moves, NewChannel, StandingChange, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,8 +42,10 @@ const REMEDY: &str = "restore the database from a backup, or turn to its standby
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) address: Arc<Address>,
+    pub(super) seat: Seat,
     pub(super) pool: Pool,
     pub(super) hold: Arc<Hold>,
+    pub(super) nodes: Known,
     pub(super) health: Arc<Health>,
     pub(super) published: Published,
     pub(super) watches: Arc<Watches>,
@@ -62,12 +67,14 @@ pub(super) struct Core {
 
 impl Core {
     /// Makes the core of a store; nothing is read yet.
-    pub(super) fn new(address: Arc<Address>, bounds: Bounds) -> Self {
+    pub(super) fn new(address: Arc<Address>, seat: Seat, bounds: Bounds) -> Self {
         let pool = Pool::new(Arc::clone(&address), address.connector().clone());
         Self {
             address,
+            seat,
             pool,
             hold: Arc::default(),
+            nodes: Known::default(),
             health: Arc::default(),
             published: Published::default(),
             watches: Arc::default(),
@@ -88,7 +95,22 @@ impl Core {
     /// # Errors
     /// When the database cannot be read.
     pub(super) async fn start(&self, tenure: Tenure) -> Result<(), DbError> {
+        self.know_anew().await?;
+        // Of the only controller, nobody else leads.
+        self.nodes.set_leads(tenure.node.is_none());
+        self.nodes.is_number(tenure.node);
+        let until = tenure.node.map(|_| tenure.since + LEASE);
+        self.hold.is_held(tenure, until);
+        self.nodes.tenure_has_begun();
+        Ok(())
+    }
+
+    /// Reads what the store knows by heart. Of a node, others may have changed anything meanwhile:
+    /// whoever follows changes has missed some.
+    pub(super) async fn know_anew(&self) -> Result<(), DbError> {
         let sql = self.pool.get().await?;
+        // First: what changes while the rest is read is news.
+        self.nodes.begin(news::snapshot(&sql).await?);
         let publishing = self.publishing.lock().await;
         let schedules = schedules::generation(&sql).await?;
         let (_, head) = events::chain(&sql).await?;
@@ -96,12 +118,18 @@ impl Core {
         drop(publishing);
         *self.usage.lock() = None;
         self.judged.forget_all();
-        self.hold.is_held(tenure);
+        if let Seat::Node(_) = self.seat {
+            self.published.some_are_missed();
+        }
         Ok(())
     }
 
     /// Notes that another controller may write now.
     pub(super) fn hold_lost(&self) {
+        // The only controller goes on with its runs when the database is back: nobody else drives them.
+        if let Seat::Node(_) = self.seat {
+            self.nodes.set_leads(false);
+        }
         log::warn!("{}: the controller's session with the database is lost", self.address);
         self.judged.forget_all();
     }
@@ -199,7 +227,8 @@ impl Core {
         effects.records.iter().for_each(|host| self.judged.forget(host));
     }
 
-    /// Publishes what a committed change means to others.
+    /// Publishes what a committed change means to others. What a host's state is now is read; where that
+    /// fails, the change's own word counts.
     pub(super) async fn publish(&self, mut effects: Effects) {
         if !effects.replies.is_empty()
             && let Some(usage) = &mut *self.usage.lock()
@@ -218,6 +247,37 @@ impl Core {
         }
         self.published.publish(effects);
         drop(publishing);
+    }
+
+    /// Takes what changes of other nodes mean to this one; `moves` in their order.
+    ///
+    /// # Errors
+    /// When the hosts' states cannot be read. Nothing is published then.
+    pub(super) async fn hear(
+        &self,
+        mut effects: Effects,
+        moves: Vec<Moves>,
+    ) -> Result<(), DbError> {
+        self.forget(&effects);
+        let publishing = self.publishing.lock().await;
+        if effects.counts || !effects.standings.is_empty() {
+            self.read_again(&mut effects).await?;
+        }
+        if let Some(usage) = &mut *self.usage.lock() {
+            for (host, bytes) in &effects.usage {
+                usage.changed(host, *bytes);
+            }
+            for (host, bytes) in &effects.replies {
+                usage.stored(host, Usage::cost(*bytes));
+            }
+        }
+        for (host, task) in &effects.results {
+            self.watches.wake(host, task);
+        }
+        self.published.heard(&effects.records, moves);
+        self.published.publish(effects);
+        drop(publishing);
+        Ok(())
     }
 
     async fn read_again(&self, effects: &mut Effects) -> Result<(), DbError> {

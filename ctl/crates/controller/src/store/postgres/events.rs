@@ -78,8 +78,8 @@ async fn begin(
     at: UnixMillis,
 ) -> Result<i64, ChangeError> {
     let sequence = append(transaction, Body::Begun(event.clone()), at).await?;
-    let open = "INSERT INTO open_events (sequence) VALUES ($1)";
-    transaction.sql.run(open, params![sequence]).await?;
+    let open = "INSERT INTO open_events (sequence, node) VALUES ($1, $2)";
+    transaction.sql.run(open, params![sequence, transaction.node]).await?;
     Ok(sequence)
 }
 
@@ -112,12 +112,14 @@ async fn complete(
     append(transaction, Body::Ended { begun, outcome, detail }, at).await.map(|_| ())
 }
 
-/// Ends the events that the last run of the controller left open; returns their number.
+/// Ends the events that the last run of the controller, or of this node, left open; returns their
+/// number.
 pub(super) async fn close_open(
     transaction: &mut Transaction,
+    node: Option<i32>,
     at: UnixMillis,
 ) -> Result<usize, ChangeError> {
-    close_before(transaction, UnixMillis::MAX, at).await
+    close_before(transaction, UnixMillis::MAX, node, at).await
 }
 
 /// Ends the events that were begun more than a day ago and have not ended.
@@ -125,12 +127,13 @@ pub(super) async fn close_abandoned(
     transaction: &mut Transaction,
     at: UnixMillis,
 ) -> Result<usize, ChangeError> {
-    close_before(transaction, at - fleet::DAY, at).await
+    close_before(transaction, at - fleet::DAY, None, at).await
 }
 
 async fn close_before(
     transaction: &mut Transaction,
     end: UnixMillis,
+    node: Option<i32>,
     at: UnixMillis,
 ) -> Result<usize, ChangeError> {
     let open: Vec<i64> = transaction
@@ -138,8 +141,8 @@ async fn close_before(
         .all(
             "SELECT sequence FROM open_events o \
              WHERE (SELECT at FROM events e WHERE e.sequence = o.sequence) < $1 \
-             ORDER BY sequence",
-            params![end],
+             AND ($2::integer IS NULL OR node = $2 OR node IS NULL) ORDER BY sequence",
+            params![end, node],
             |row| Ok(row.try_get(0)?),
         )
         .await?;

@@ -53,9 +53,9 @@ async fn reserve(
         // Of two that come at once, the second one waits here for the first.
         let new = sql
             .run(
-                "INSERT INTO repeatable (principal, key, digest, state, at) \
-                 VALUES ($1, $2, $3, 'running', $4) ON CONFLICT (principal, key) DO NOTHING",
-                params![principal, key, &digest.as_bytes()[..], now],
+                "INSERT INTO repeatable (principal, key, digest, state, at, node) \
+                 VALUES ($1, $2, $3, 'running', $4, $5) ON CONFLICT (principal, key) DO NOTHING",
+                params![principal, key, &digest.as_bytes()[..], now, transaction.node],
             )
             .await?;
         if new > 0 {
@@ -113,8 +113,12 @@ async fn give_back(sql: &Sql, request: &Repeatable) -> Result<(), ChangeError> {
 }
 
 /// Notes that the last run of the controller left these requests without an answer.
-pub(super) async fn interrupt(sql: &Sql) -> Result<(), DbError> {
-    sql.run("UPDATE repeatable SET state = 'interrupted' WHERE state = 'running'", params![])
-        .await?;
+pub(super) async fn interrupt(sql: &Sql, node: Option<i32>) -> Result<(), DbError> {
+    sql.run(
+        "UPDATE repeatable SET state = 'interrupted' \
+         WHERE state = 'running' AND ($1::integer IS NULL OR node = $1 OR node IS NULL)",
+        params![node],
+    )
+    .await?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::error::{DbError, Sentence};
 use super::events;
 use super::hold::Session;
 use super::migrations;
+use super::seat::Seat;
 use crate::error::Error;
 use crate::store::Verified;
 use crate::store::audit_line::LogCheck;
@@ -43,7 +44,7 @@ impl MigrationTarget {
         let unusable = |why: String| Error::Database { database: address.to_string(), why };
         let mut session = Session::open(&address).await.map_err(unusable)?;
         migrations::apply(&mut session, &address).await?;
-        session.take_at_start(&address).await?;
+        session.take_at_start(&address, &Seat::Alone).await?;
         let target = Self { address, session };
         target.run("cannot prepare the session", SETTINGS).await?;
         Ok(target)

@@ -3,7 +3,7 @@
 //!
 //! `KILLS=200 cargo test … store::postgres::kill` does it for longer.
 
-use super::{Address, PostgresStore};
+use super::{Address, PostgresStore, Seat};
 use crate::store::{
     Acknowledgement, Arrival, Bounds, Events as _, Results as _, Store as _, StoreError,
 };
@@ -123,7 +123,8 @@ async fn changes_are_there_as_they_were_told_whenever_the_server_is_killed() {
     let mut rng = Rng(seed);
     let database = server.create();
     let address = Address::parse(database.url(), None).unwrap();
-    let store = Arc::new(PostgresStore::open(address, Bounds::generous()).await.unwrap());
+    let store =
+        Arc::new(PostgresStore::open(address, Seat::Alone, Bounds::generous()).await.unwrap());
     let load: Arc<Load> = Arc::default();
     let writers: Vec<JoinHandle<()>> = (0..WRITERS)
         .map(|writer| tokio::spawn(Arc::clone(&load).events(Arc::clone(&store), writer)))

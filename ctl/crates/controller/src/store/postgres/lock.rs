@@ -14,7 +14,8 @@ use super::sql::Sql;
 /// The class of our locks, among those of other programs in the same database: "Basi".
 pub(super) const CLASS: i32 = 0x4261_7369;
 
-/// The lock whose holder is the one controller of the database; a session holds it.
+/// The lock whose holder is the one controller of the database, or that the nodes of a site share; a
+/// session holds it.
 pub(super) const CONTROLLER: i32 = 1;
 
 /// The lock that each transaction which writes shares, so that the next controller can wait for it.
@@ -22,6 +23,14 @@ pub(super) const WRITERS: i32 = 2;
 
 /// The lock under which the schema changes.
 pub(super) const SCHEMA: i32 = 3;
+
+/// The first of the locks by which a node keeps a second process with its id out; its session holds its
+/// own.
+pub(super) const NODES: i32 = 1 << 20;
+
+/// The first of the locks that each transaction of a node shares, so that whoever ends its tenure can
+/// wait for it.
+pub(super) const NODE_WRITERS: i32 = 2 << 20;
 
 /// What a transaction locks, in the order in which it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -44,6 +44,11 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 pub(super) const WRITE: &str = "UPDATE marks SET number = $3 FROM controller \
                                 WHERE run = $1 AND place = $2 RETURNING controller.epoch";
 
+/// Writes a mark of a node, and returns the node's epoch.
+pub(super) const WRITE_OF_A_NODE: &str = "\
+    UPDATE marks m SET number = $3 FROM nodes n \
+    WHERE m.run = $1 AND m.place = $2 AND n.number = m.node RETURNING n.epoch";
+
 const LOOK: &str = "SELECT number FROM marks WHERE run = $1 AND place = $2 FOR UPDATE";
 
 /// The marks of one tenure of a controller.
@@ -89,16 +94,21 @@ impl fmt::Display for Outcome {
 
 impl Marks {
     /// Makes the rows of a tenure that begins, and deletes those of old ones.
-    pub(super) async fn make(client: &Client, epoch: i64) -> Result<Self, tokio_postgres::Error> {
+    pub(super) async fn make(
+        client: &Client,
+        epoch: i64,
+        node: Option<i32>,
+    ) -> Result<Self, tokio_postgres::Error> {
         let run = Uuid::new_v4().as_u64_pair().0.cast_signed();
         client
             .execute(
-                "INSERT INTO marks (run, place, epoch, number) \
-                 SELECT $1, place, $2, 0 FROM generate_series(1, $3::int) AS numbers (place)",
-                &[&run, &epoch, &ROWS],
+                "INSERT INTO marks (run, place, epoch, number, node) \
+                 SELECT $1, place, $2, 0, $4 FROM generate_series(1, $3::int) AS numbers (place)",
+                &[&run, &epoch, &ROWS, &node],
             )
             .await?;
-        client.execute("DELETE FROM marks WHERE epoch <= $1", &[&(epoch - TENURES)]).await?;
+        let old = "DELETE FROM marks WHERE epoch <= $1 AND node IS NOT DISTINCT FROM $2";
+        client.execute(old, &[&(epoch - TENURES), &node]).await?;
         let now = Instant::now();
         let free = Mutex::new((1..=ROWS).map(|place| (now, place)).collect());
         Ok(Self { run, last: AtomicI64::new(0), free })

@@ -4,7 +4,7 @@
 
 mod history;
 
-use super::{Address, PostgresStore};
+use super::{Address, PostgresStore, Seat};
 use crate::store::work::{audit, connect, enroll, rate};
 use crate::store::{
     Acknowledgement, Arrival, Bounds, EventQuery, Events as _, HostQuery, Hosts as _, LabelChange,
@@ -30,7 +30,7 @@ const BIG: &[&str] = &[
 
 async fn open(database: &PostgresDatabase<'_>) -> Arc<PostgresStore> {
     let address = Address::parse(database.url(), None).unwrap();
-    Arc::new(PostgresStore::open(address, Bounds::generous()).await.unwrap())
+    Arc::new(PostgresStore::open(address, Seat::Alone, Bounds::generous()).await.unwrap())
 }
 
 /// Delivers results of short commands from 1,000 hosts, and waits until all are acknowledged.

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V102__facts", include_str!("migrations/V102__facts.sql")),
     ("V103__schedules", include_str!("migrations/V103__schedules.sql")),
     ("V104__marks", include_str!("migrations/V104__marks.sql")),
+    ("V105__nodes", include_str!("migrations/V105__nodes.sql")),
 ];
 
 /// Brings the schema up to date.

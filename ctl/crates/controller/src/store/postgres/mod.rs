@@ -26,6 +26,7 @@ mod import;
 mod lock;
 mod mark;
 mod migrations;
+mod nodes;
 mod password;
 mod people;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod pool;
 mod results;
 mod runs;
 mod schedules;
+mod seat;
 mod sql;
 mod text;
 mod tls;
@@ -57,6 +59,7 @@ use hold::Session;
 use hosts::presence;
 pub(crate) use import::MigrationTarget;
 use parking_lot::Mutex;
+pub(crate) use seat::Seat;
 use sql::params;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -85,14 +88,14 @@ impl PostgresStore {
     /// # Errors
     /// When the server cannot be reached, another controller uses the database, or its schema cannot
     /// be migrated.
-    pub(crate) async fn open(address: Address, bounds: Bounds) -> Result<Self, Error> {
+    pub(crate) async fn open(address: Address, seat: Seat, bounds: Bounds) -> Result<Self, Error> {
         let database = address.to_string();
         let unusable = |why: String| Error::Database { database: database.clone(), why };
         let mut session = Session::open(&address).await.map_err(unusable)?;
         migrations::apply(&mut session, &address).await?;
-        let tenure = session.take_at_start(&address).await?;
+        let tenure = session.take_at_start(&address, &seat).await?;
         import::refuse_unfinished(session.client()).await.map_err(unusable)?;
-        let core = Arc::new(Core::new(Arc::new(address), bounds));
+        let core = Arc::new(Core::new(Arc::new(address), seat, bounds));
         let unreadable = |error: DbError| unusable(error.to_string());
         core.start(tenure).await.map_err(unreadable)?;
         let clock =
@@ -102,6 +105,7 @@ impl PostgresStore {
         let writer = Writer::new(Arc::clone(&core), queued, clock).begin().await;
         let writer = tokio::spawn(writer.run());
         let presence = tokio::spawn(presence::keep(Arc::downgrade(&core), stopped.clone()));
+        let news = tokio::spawn(nodes::news::keep(Arc::downgrade(&core), stopped.clone()));
         let keeper = tokio::spawn(hold::keep(Arc::downgrade(&core), session, stopped));
         Ok(Self {
             core,
@@ -109,7 +113,7 @@ impl PostgresStore {
             room: Arc::new(Semaphore::new(MAX_QUEUED_KIB as usize)),
             preparing: Semaphore::new(facts::PREPARING),
             stop,
-            tasks: Mutex::new(vec![writer, presence, keeper]),
+            tasks: Mutex::new(vec![writer, presence, news, keeper]),
         })
     }
 
@@ -118,8 +122,13 @@ impl PostgresStore {
     async fn end_the_last_run(core: &Core) -> Result<Clock, ChangeError> {
         let mut transaction = core.try_begin().await?;
         let now = milliseconds(SystemTime::now());
-        idempotency::interrupt(&transaction.sql).await?;
-        let ended = events::close_open(&mut transaction, now).await?;
+        let ended = match transaction.node {
+            Some(node) => nodes::settle::clear(&mut transaction, node, now).await?,
+            None => {
+                idempotency::interrupt(&transaction.sql, None).await?;
+                events::close_open(&mut transaction, None, now).await?
+            }
+        };
         let clock = clock::load(&transaction.sql, now).await?;
         core.commit(transaction).await.map_err(CommitError::into_inner)?;
         if ended > 0 {
@@ -186,6 +195,7 @@ impl Store for PostgresStore {
             log::error!("the task that stores results panicked");
         }
         self.core.write_presence().await;
+        nodes::settle::leave(&self.core).await;
         self.core.close().await;
         self.stop.send_replace(true);
         for task in tasks {

@@ -27,7 +27,11 @@ const MINUTE: UnixMillis = 60_000;
 #[async_trait]
 impl People for PostgresStore {
     async fn create_operator(&self, operator: OperatorRow) -> Result<(), StoreError> {
-        change!(self, |transaction| operators::create(&transaction.sql, &operator))
+        change!(self, |transaction| async {
+            // Other nodes forget what they know of their roles.
+            transaction.effects.roles = true;
+            operators::create(&transaction.sql, &operator).await
+        })
     }
 
     async fn operators(&self, after: &str, most: usize) -> Result<Vec<OperatorRow>, StoreError> {
@@ -45,12 +49,20 @@ impl People for PostgresStore {
         admins: LastAdmin,
     ) -> Result<OperatorRow, StoreError> {
         let name = name.to_owned();
-        change!(self, |transaction| operators::alter(&transaction.sql, &name, &change, &admins))
+        change!(self, |transaction| async {
+            // Other nodes forget what they know of their roles.
+            transaction.effects.roles = true;
+            operators::alter(&transaction.sql, &name, &change, &admins).await
+        })
     }
 
     async fn delete_operator(&self, name: &str, admins: LastAdmin) -> Result<(), StoreError> {
         let name = name.to_owned();
-        change!(self, |transaction| operators::delete(&transaction.sql, &name, &admins))
+        change!(self, |transaction| async {
+            // Other nodes forget what they know of their roles.
+            transaction.effects.roles = true;
+            operators::delete(&transaction.sql, &name, &admins).await
+        })
     }
 
     async fn operator_count(&self) -> Result<u64, StoreError> {
@@ -58,7 +70,10 @@ impl People for PostgresStore {
     }
 
     async fn put_role(&self, role: RoleRow) -> Result<(), StoreError> {
-        change!(self, |transaction| put_role(&transaction.sql, &role))
+        change!(self, |transaction| {
+            transaction.effects.roles = true;
+            put_role(&transaction.sql, &role)
+        })
     }
 
     async fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
@@ -70,7 +85,10 @@ impl People for PostgresStore {
 
     async fn delete_role(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
-        change!(self, |transaction| delete_role(&transaction.sql, &name))
+        change!(self, |transaction| {
+            transaction.effects.roles = true;
+            delete_role(&transaction.sql, &name)
+        })
     }
 
     async fn create_api_token(&self, token: NewApiToken) -> Result<(), StoreError> {

@@ -141,6 +141,11 @@ impl Sql {
         }))
     }
 
+    /// Gives the connection up: it is not used again.
+    pub(super) fn give_up(&self) {
+        self.busy.store(true, Ordering::Relaxed);
+    }
+
     /// Notes whether a transaction is open.
     pub(super) fn set_open(&self, open: bool) {
         self.busy.store(open, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The conformance suite on a real server.
 
-use super::{Address, PostgresStore};
+use super::{Address, PostgresStore, Seat};
 use crate::store::conformance::{self, Database, HOST_BYTES};
 use crate::store::{Bounds, Store};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Database for Shared {
         let bounds =
             Bounds { keep, keep_events: keep, max_host_bytes: HOST_BYTES, ..Bounds::generous() };
         let address = Address::parse(self.0.url(), None).unwrap();
-        Arc::new(PostgresStore::open(address, bounds).await.unwrap())
+        Arc::new(PostgresStore::open(address, Seat::Alone, bounds).await.unwrap())
     }
 }
 

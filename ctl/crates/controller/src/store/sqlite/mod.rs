@@ -22,6 +22,7 @@ mod file;
 mod hosts;
 mod idempotency;
 mod migrations;
+mod nodes;
 mod people;
 mod published;
 mod reader;
@@ -38,6 +39,7 @@ mod writer;
 use super::arrival::MAX_QUEUED_KIB;
 use super::health::Health;
 use super::judged::Judged;
+use super::nodes::KnownNodes;
 use super::published::Published;
 use super::unwritten::Unwritten;
 use super::watch::Watches;
@@ -88,6 +90,7 @@ pub(crate) struct SqliteStore {
     most_targets: i64,
     watches: Arc<Watches>,
     published: Arc<Published>,
+    nodes: KnownNodes,
     unwritten: Arc<Unwritten>,
     judged: Arc<Judged>,
     kept_sets: Arc<KeptSets>,
@@ -149,6 +152,7 @@ impl SqliteStore {
             most_targets: bounds.most_targets(),
             watches,
             published,
+            nodes: KnownNodes::new(true),
             unwritten,
             judged,
             kept_sets,

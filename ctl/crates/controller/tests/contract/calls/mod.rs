@@ -2,6 +2,7 @@
 
 mod controller;
 mod hosts;
+mod nodes;
 mod people;
 mod runs;
 mod schedules;
@@ -10,8 +11,8 @@ mod tokens;
 use crate::document::{Call, Client, Document};
 use crate::support::Controller;
 
-/// Calls every operation.
-pub(super) fn all(controller: &Controller, document: &Document) {
+/// Calls every operation; returns those that cannot be called on this machine.
+pub(super) fn all(controller: &Controller, document: &Document) -> &'static [&'static str] {
     let client = document.client(controller, Some(controller.bearer()));
     controller::probes(&client);
     tokens::all(&client);
@@ -22,4 +23,5 @@ pub(super) fn all(controller: &Controller, document: &Document) {
     schedules::all(&client);
     controller::ca(&client);
     controller::events(&client);
+    nodes::all(controller, document)
 }

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,12 +19,23 @@ pub(crate) fn members(
     count: usize,
     resumes: bool,
 ) -> Vec<Arc<Member>> {
+    members_of(dir, &[server], 0..count, resumes)
+}
+
+/// As [`members`], with these numbers, for a site of several servers.
+pub(crate) fn members_of(
+    dir: &Path,
+    servers: &[SocketAddr],
+    numbers: Range<usize>,
+    resumes: bool,
+) -> Vec<Arc<Member>> {
     let issuer = pki::issuer(dir);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap()).unwrap();
     let roots = Arc::new(roots);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let numbers: Vec<usize> = (0..count).collect();
+    let count = numbers.len();
+    let numbers: Vec<usize> = numbers.collect();
     std::thread::scope(|scope| {
         let makers: Vec<_> = numbers
             .chunks(count.div_ceil(threads).max(1))
@@ -33,7 +45,8 @@ pub(crate) fn members(
                     let member = |number: &usize| {
                         let id = format!("herd-{number:05}");
                         let config = config(issuer, roots, &id, resumes);
-                        Arc::new(Member::new(id, address(*number), server, config))
+                        let servers = order(servers, *number);
+                        Arc::new(Member::new(id, address(*number), servers, config))
                     };
                     part.iter().map(member).collect::<Vec<_>>()
                 })
@@ -66,6 +79,16 @@ fn config(
     config.resumption =
         if resumes { Resumption::in_memory_sessions(1) } else { Resumption::disabled() };
     Arc::new(config)
+}
+
+/// Returns the order in which a member tries servers. Each is the first of some members, and the second
+/// of some others.
+pub(super) fn order(servers: &[SocketAddr], number: usize) -> Vec<SocketAddr> {
+    let mut order = servers.to_vec();
+    order.rotate_left(number % servers.len());
+    let others = &mut order[1..];
+    others.rotate_left(number / servers.len() % others.len().max(1));
+    order
 }
 
 /// Returns a loopback address of a member's own.

@@ -43,6 +43,8 @@ pub(crate) enum Outcome {
     Open(Box<TlsStream<TcpStream>>, Decoder, HandshakeKind),
     /// The server asks to come back after so many seconds.
     Busy(u64),
+    /// The server sends the agent to another one.
+    Elsewhere,
 }
 
 /// How a bootstrap ended.
@@ -51,6 +53,8 @@ enum Begun {
     Accepted(TcpStream),
     /// The server asks to come back after so many seconds.
     Busy(u64),
+    /// The server sends the agent to another one.
+    Elsewhere,
 }
 
 /// One simulated agent.
@@ -58,7 +62,10 @@ pub(crate) struct Member {
     pub(crate) id: String,
     source: Ipv4Addr,
     config: Arc<ClientConfig>,
-    server: Mutex<SocketAddr>,
+    /// Tried in turn.
+    servers: Mutex<Vec<SocketAddr>>,
+    /// Where the server has sent it: tried first, once.
+    elsewhere: Mutex<Option<SocketAddr>>,
     connected: AtomicBool,
     /// Tries that a server answered, since the last channel was lost.
     tries: AtomicUsize,
@@ -72,14 +79,15 @@ impl Member {
     pub(super) fn new(
         id: String,
         source: Ipv4Addr,
-        server: SocketAddr,
+        servers: Vec<SocketAddr>,
         config: Arc<ClientConfig>,
     ) -> Self {
         Self {
             id,
             source,
             config,
-            server: Mutex::new(server),
+            servers: Mutex::new(servers),
+            elsewhere: Mutex::new(None),
             connected: AtomicBool::new(false),
             tries: AtomicUsize::new(0),
             failures: Mutex::default(),
@@ -88,8 +96,8 @@ impl Member {
         }
     }
 
-    pub(super) fn move_to(&self, server: SocketAddr) {
-        *self.server.lock() = server;
+    pub(super) fn move_to(&self, servers: Vec<SocketAddr>) {
+        *self.servers.lock() = servers;
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -137,6 +145,7 @@ impl Member {
                     wait = FIRST_WAIT;
                     sleep(part_of(goodbye.unwrap_or(wait))).await;
                 }
+                Ok(Outcome::Elsewhere) => {}
                 Ok(Outcome::Busy(seconds)) => {
                     let seconds = Duration::from_secs(seconds);
                     sleep(seconds * 9 / 10 + part_of(seconds / 5)).await;
@@ -161,6 +170,7 @@ impl Member {
         match begun.await.map_err(io::Error::other)?? {
             Begun::Accepted(stream) => self.open(stream).await,
             Begun::Busy(seconds) => Ok(Outcome::Busy(seconds)),
+            Begun::Elsewhere => Ok(Outcome::Elsewhere),
         }
     }
 
@@ -169,15 +179,13 @@ impl Member {
         match self.bootstrap(bootstrap).await? {
             Begun::Accepted(stream) => self.open(stream).await,
             Begun::Busy(seconds) => Ok(Outcome::Busy(seconds)),
+            Begun::Elsewhere => Ok(Outcome::Elsewhere),
         }
     }
 
     /// Connects up to the TLS hello.
     async fn bootstrap(&self, bootstrap: Bootstrap) -> io::Result<Begun> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from((self.source, 0)))?;
-        let server = *self.server.lock();
-        let mut stream = within("connect", socket.connect(server)).await?;
+        let mut stream = self.connect().await?;
         self.tries.fetch_add(1, Ordering::Relaxed);
         stream.set_nodelay(true)?;
         if bootstrap == Bootstrap::Plain {
@@ -185,10 +193,36 @@ impl Member {
             match within("plain init", self.init(&mut stream, &mut decoder)).await? {
                 InitReply::Accept => {}
                 InitReply::Busy { retry_after } => return Ok(Begun::Busy(retry_after)),
+                InitReply::Redirect { server } => {
+                    self.goes_to(&server);
+                    return Ok(Begun::Elsewhere);
+                }
                 other => return Err(io::Error::other(format!("{other:?}"))),
             }
         }
         Ok(Begun::Accepted(stream))
+    }
+
+    /// Connects to the first of its servers that accepts.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let elsewhere = self.elsewhere.lock().take();
+        let servers: Vec<_> = elsewhere.into_iter().chain(self.servers.lock().clone()).collect();
+        let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for server in servers {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::from((self.source, 0)))?;
+            match within("connect", socket.connect(server)).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Notes where the server sends it: the first of a list.
+    fn goes_to(&self, servers: &str) {
+        let first = servers.split(',').next().and_then(|server| server.trim().parse().ok());
+        *self.elsewhere.lock() = first;
     }
 
     /// Takes a connection through TLS and the `init` inside it.
@@ -203,6 +237,10 @@ impl Member {
                 Ok(Outcome::Open(stream, decoder, kind))
             }
             InitReply::Busy { retry_after } => Ok(Outcome::Busy(retry_after)),
+            InitReply::Redirect { server } => {
+                self.goes_to(&server);
+                Ok(Outcome::Elsewhere)
+            }
             other => Err(io::Error::other(format!("{other:?}"))),
         }
     }
@@ -225,6 +263,9 @@ impl Member {
             let Ok(Some(message)) = next(&mut *stream, &mut decoder).await else { break };
             if let Some(seconds) = message.get("return_within").and_then(Value::as_u64) {
                 goodbye = Some(Duration::from_secs(seconds));
+                if let Some(server) = message.get("server").and_then(Value::as_str) {
+                    self.goes_to(server);
+                }
             }
             if !self.jobs.lock().answer(&message, &mut text) {
                 self.tasks.lock().answer(&message, &mut text);

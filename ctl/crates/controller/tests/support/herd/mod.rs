@@ -13,7 +13,7 @@ mod jobs;
 mod member;
 mod tasks;
 
-pub(crate) use certificates::members;
+pub(crate) use certificates::{members, members_of};
 pub(crate) use member::{Bootstrap, Member, Outcome};
 
 use std::collections::BTreeMap;
@@ -59,7 +59,14 @@ impl Herd {
     /// Sends the members to another address from their next try on.
     pub(crate) fn move_to(&self, server: SocketAddr) {
         for member in &self.members {
-            member.move_to(server);
+            member.move_to(vec![server]);
+        }
+    }
+
+    /// Sends the members to these addresses from their next try on, each to another one first.
+    pub(crate) fn move_among(&self, servers: &[SocketAddr]) {
+        for (number, member) in self.members.iter().enumerate() {
+            member.move_to(certificates::order(servers, number));
         }
     }
 

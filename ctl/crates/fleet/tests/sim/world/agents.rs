@@ -7,17 +7,19 @@ impl World {
         if self.hosts[host].channel.is_some() || self.hosts[host].dead {
             return;
         }
-        if self.driver.is_none() {
+        let Some(node) = self.any_node() else {
             return self.later(1_000, Happening::Connect(host));
-        }
+        };
         if self.removed[host] {
             return;
         }
         self.numbers += 1;
         let channel = self.numbers;
         self.hosts[host].channel = Some(channel);
+        self.nodes.of_host[host] = node;
         let wait = self.way(channel, false);
-        self.later(wait, Happening::Seen { host, channel, epoch: self.epoch });
+        let node = self.nodes.tenure(node);
+        self.later(wait, Happening::Seen { host, channel, node });
         let runs: Vec<usize> = self.hosts[host].tasks.keys().copied().collect();
         for run in runs {
             self.deliver(host, run);
@@ -28,7 +30,8 @@ impl World {
     pub(super) fn break_channel(&mut self, host: usize) {
         if let Some(channel) = self.hosts[host].channel.take() {
             let wait = self.rng.of(1..3_000);
-            self.later(wait, Happening::Missed { host, channel, epoch: self.epoch });
+            let node = self.nodes.tenure(self.nodes.of_host[host]);
+            self.later(wait, Happening::Missed { host, channel, node });
             if !self.hosts[host].dead {
                 let wait = self.rng.of(1..20_000);
                 self.later(wait, Happening::Connect(host));
@@ -46,7 +49,7 @@ impl World {
                     task.acknowledged = true;
                 }
             }
-            ToHost::Ask { run, target, ask, number } => {
+            ToHost::Ask { run, target, ask, number, epoch } => {
                 let plan = &self.site.runs[run];
                 let wall = self.wall();
                 let at = &mut self.hosts[host];
@@ -73,8 +76,10 @@ impl World {
                     return;
                 }
                 let wait = self.way(channel, false);
-                let message = FromHost::Reply { run, target, ask, number, reply };
-                self.later(wait, Happening::FromHost { host, channel, epoch: self.epoch, message });
+                let replied = Replied { run, target, ask, number, reply };
+                let message = FromHost::Reply(epoch, replied);
+                let node = self.nodes.tenure(self.nodes.of_host[host]);
+                self.later(wait, Happening::FromHost { host, channel, node, message });
             }
         }
     }
@@ -117,6 +122,7 @@ impl World {
         let result = TaskResult { run, resp, retcode, started: starts > 0 };
         let message = FromHost::Result(result);
         let wait = self.way(channel, false);
-        self.later(wait, Happening::FromHost { host, channel, epoch: self.epoch, message });
+        let node = self.nodes.tenure(self.nodes.of_host[host]);
+        self.later(wait, Happening::FromHost { host, channel, node, message });
     }
 }

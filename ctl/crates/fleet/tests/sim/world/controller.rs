@@ -18,22 +18,20 @@ impl World {
         }
         self.driver = Some(driver);
         self.after_driver();
+        self.load_channels();
         for host in 0..self.hosts.len() {
-            if self.hosts[host].channel.take().is_some() || self.rng.chance(500) {
+            if self.hosts[host].channel.is_none() && self.rng.chance(500) {
                 let wait = self.rng.of(0..3_000);
                 self.later(wait, Happening::Connect(host));
             }
         }
     }
 
+    /// The process that drives the runs is killed.
     pub(super) fn kill_controller(&mut self) {
-        if self.driver.take().is_none() {
-            return;
+        if self.driver.is_some() {
+            self.kill_node(self.nodes.leader);
         }
-        self.epoch += 1;
-        self.writing = false;
-        let wait = self.rng.of(1..3_000);
-        self.later(wait, Happening::StartController);
     }
 
     pub(super) fn tell(&mut self, run: usize, event: Event) {
@@ -53,7 +51,7 @@ impl World {
         let Some(driver) = &self.driver else { return };
         let wait = driver.wait(now).map(|wait| u64::try_from(wait.as_millis()).unwrap());
         if !driver.batches.is_empty() && !std::mem::replace(&mut self.writing, true) {
-            let wait = self.rng.of(1..20);
+            let wait = self.on_disk();
             self.later(wait, Happening::Written { epoch: self.epoch });
         }
         if let Some(wait) = wait
@@ -91,10 +89,15 @@ impl World {
             return self.kill_controller();
         }
         if self.site.bug != Some(Bug::SentBeforeRow) {
-            for (run, out) in batches {
-                for (target, ask) in out.asks {
-                    self.send(run, target, ask);
-                }
+            let asks: Vec<_> = batches
+                .into_iter()
+                .flat_map(|(run, out)| out.asks.into_iter().map(move |(at, ask)| (run, at, ask)))
+                .collect();
+            if self.stands_still() {
+                return self.stop_for_a_while(asks);
+            }
+            for (run, target, ask) in asks {
+                self.send(run, target, ask);
             }
         }
         self.after_driver();
@@ -138,8 +141,9 @@ impl World {
         }
         let epoch = self.epoch;
         self.later(REPLY_WAIT, Happening::NoReply { epoch, run, target, number });
-        let message = ToHost::Ask { run, target, ask, number };
-        let wait = self.way(channel, true);
+        let message = ToHost::Ask { run, target, ask, number, epoch };
+        let letter = self.letter(host);
+        let wait = self.way_after(letter, channel, true);
         self.later(wait, Happening::ToHost { host, channel, message });
     }
 
@@ -163,7 +167,13 @@ impl World {
 
     /// Returns how long a message travels; none overtakes another one of its channel.
     pub(super) fn way(&mut self, channel: u64, to_host: bool) -> u64 {
-        let arrival = self.now + self.rng.of(1..WAY);
+        self.way_after(0, channel, to_host)
+    }
+
+    /// Returns how long a message travels that comes to its channel after a time. Letters to a node
+    /// are read in their order, too.
+    pub(super) fn way_after(&mut self, before: u64, channel: u64, to_host: bool) -> u64 {
+        let arrival = self.now + before + self.rng.of(1..WAY);
         let last = self.arrivals.entry((channel, to_host)).or_default();
         *last = arrival.max(*last);
         *last - self.now
@@ -240,41 +250,47 @@ impl World {
         self.tell(run, Event::Unanswered(target));
     }
 
-    pub(super) fn arrived_from_host(&mut self, host: usize, channel: u64, message: FromHost) {
-        let Some(driver) = &mut self.driver else { return };
-        if driver.channels.get(&host) != Some(&channel) {
-            return;
-        }
+    pub(super) fn arrived_from_host(
+        &mut self,
+        node: Tenure,
+        host: usize,
+        channel: u64,
+        message: FromHost,
+    ) {
         match message {
-            FromHost::Reply { run, target, ask, number, reply } => {
-                if driver.pending.get(&(run, target)) == Some(&number) {
-                    driver.pending.remove(&(run, target));
-                }
-                let outcome = Outcome {
-                    resp: reply.resp,
-                    retcode: reply.retcode,
-                    message: "",
-                    started: false,
-                };
-                let answer = match ask {
-                    Ask::Start => {
-                        outcome.of_request(&self.site.runs[run].request, reply.data.as_ref())
-                    }
-                    Ask::Status | Ask::Cancel => outcome.of_question(reply.data.as_ref()),
-                };
-                self.tell(run, Event::Answered(target, ask, answer));
+            FromHost::Reply(epoch, reply) => {
+                let wait = self.letter(host);
+                self.later(wait, Happening::Reply { epoch, host, channel, reply });
             }
             FromHost::Result(result) => {
-                let wait = self.rng.of(1..20);
-                let epoch = self.epoch;
-                self.later(wait, Happening::ResultWritten { epoch, host, channel, result });
+                let wait = self.on_disk();
+                self.later(wait, Happening::ResultWritten { node, host, channel, result });
             }
         }
     }
 
+    /// The driver gets a reply.
+    pub(super) fn replied(&mut self, host: usize, channel: u64, replied: &Replied) {
+        let Some(driver) = &mut self.driver else { return };
+        if driver.channels.get(&host) != Some(&channel) {
+            return;
+        }
+        let Replied { run, target, ask, number, reply } = replied;
+        if driver.pending.get(&(*run, *target)) == Some(number) {
+            driver.pending.remove(&(*run, *target));
+        }
+        let outcome =
+            Outcome { resp: reply.resp, retcode: reply.retcode, message: "", started: false };
+        let answer = match ask {
+            Ask::Start => outcome.of_request(&self.site.runs[*run].request, reply.data.as_ref()),
+            Ask::Status | Ask::Cancel => outcome.of_question(reply.data.as_ref()),
+        };
+        self.tell(*run, Event::Answered(*target, *ask, answer));
+    }
+
     pub(super) fn result_written(
         &mut self,
-        epoch: u64,
+        node: Tenure,
         host: usize,
         channel: u64,
         result: TaskResult,
@@ -283,14 +299,17 @@ impl World {
         let Some(target) = self.site.runs[run].of_host[host] else { return };
         let outcome = Outcome { resp, retcode, message: "", started };
         let event = self.rows[run].result(target, &outcome);
-        if epoch != self.epoch {
-            // Nobody is told, and there is no acknowledgement: the agent redelivers.
-            return;
-        }
-        let wait = self.way(channel, true);
-        self.later(wait, Happening::ToHost { host, channel, message: ToHost::Ack { run } });
         if let Some(event) = event.filter(|_| self.site.bug != Some(Bug::EndNotTold)) {
-            self.tell(run, event);
+            // It is written with the result: others read it though the node is dead.
+            self.tell_leader(News::Ended { run, event }, node.node);
+        }
+        if self.nodes.has(node) {
+            let wait = self.way(channel, true);
+            self.later(wait, Happening::ToHost { host, channel, message: ToHost::Ack { run } });
+        } else if self.hosts[host].channel == Some(channel) {
+            // A node that stood still stores it once more, and hears that it is there.
+            let node = self.nodes.tenure(node.node);
+            self.later(1_000, Happening::ResultWritten { node, host, channel, result });
         }
     }
 }

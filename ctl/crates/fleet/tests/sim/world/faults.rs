@@ -11,7 +11,7 @@ impl World {
         self.later(wait, Happening::Fault);
         let host = self.rng.index(self.hosts.len());
         let run = self.rng.index(self.rows.len());
-        match self.rng.of(0..112) {
+        match self.rng.of(0..126) {
             0..30 => self.break_channel(host),
             30..38 => {
                 // The agent is killed: its tasks are on disk, and run under supervisors.
@@ -49,6 +49,12 @@ impl World {
             }
             100..106 => self.labels[host] = self.rng.index(LABELS),
             106..112 => self.set_limit(),
+            112..118 if self.site.nodes > 1 => {
+                let node = self.rng_node();
+                self.kill_node(node);
+            }
+            118..122 if self.site.nodes > 1 => self.lose_bus(),
+            122..126 => self.stall(),
             _ => {}
         }
     }
@@ -99,5 +105,6 @@ impl World {
             }
             self.later(1_000, Happening::Connect(host));
         }
+        self.nodes_heal();
     }
 }

@@ -1,13 +1,13 @@
 //! What a host said when it was last there, in the table `presence`.
 
-use crate::store::postgres::change::CommitError;
+use crate::store::postgres::change::{CommitError, Transaction};
 use crate::store::postgres::column::count;
 use crate::store::postgres::core::Core;
 use crate::store::postgres::error::DbError;
 use crate::store::postgres::params;
 use crate::store::postgres::sql::Sql;
 use crate::store::unwritten::Seen;
-use crate::store::{Followers, MAX_MISSING};
+use crate::store::{Followers, MAX_MISSING, PlaceChange};
 use controller_api::Departure;
 use fleet::UnixMillis;
 use std::collections::BTreeMap;
@@ -58,8 +58,8 @@ impl Core {
         if writing.is_empty() {
             return Ok(());
         }
-        let transaction = self.try_begin().await.map_err(CommitError::Undone)?;
-        match write(&transaction.sql, writing).await {
+        let mut transaction = self.try_begin().await.map_err(CommitError::Undone)?;
+        match write(&mut transaction, writing).await {
             Ok(()) => self.commit(transaction).await,
             Err(error) => {
                 self.note(&error);
@@ -94,21 +94,31 @@ pub(in crate::store::postgres) async fn keep(core: Weak<Core>, mut stop: watch::
     }
 }
 
-/// Writes the known presence of some hosts, which may have been removed meanwhile.
-async fn write(sql: &Sql, hosts: &BTreeMap<String, Seen>) -> Result<(), DbError> {
+/// Writes the known presence of some hosts, which may have been removed meanwhile. A host that has
+/// left this node may have come to another one, which has written that already: then it is not away.
+async fn write(
+    transaction: &mut Transaction,
+    hosts: &BTreeMap<String, Seen>,
+) -> Result<(), DbError> {
+    let (sql, node) = (&transaction.sql, transaction.node);
     let (there, left): (Vec<_>, Vec<_>) = hosts.iter().partition(|(_, seen)| seen.said.is_some());
     if !there.is_empty() {
         sql.run(
             "INSERT INTO presence \
-             (host, address, version, boot, ca_version, connected_at, last_seen, departure) \
-             SELECT s.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], \
-             $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) \
-             AS s (host, address, version, boot, ca_version, connected_at, last_seen, departure) \
-             WHERE (SELECT true FROM hosts h WHERE h.id = s.host) \
+             (host, address, version, boot, ca_version, connected_at, last_seen, departure, node) \
+             SELECT s.host, s.address, s.version, s.boot, s.ca_version, s.connected_at, s.last_seen, \
+             s.departure, CASE WHEN s.is_here THEN $9::integer END \
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], \
+             $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $10::boolean[]) \
+             AS s (host, address, version, boot, ca_version, connected_at, last_seen, departure, \
+             is_here) WHERE (SELECT true FROM hosts h WHERE h.id = s.host) ORDER BY s.host \
              ON CONFLICT (host) DO UPDATE SET address = excluded.address, \
              version = excluded.version, boot = excluded.boot, ca_version = excluded.ca_version, \
              connected_at = excluded.connected_at, last_seen = excluded.last_seen, \
-             departure = excluded.departure",
+             departure = CASE WHEN excluded.node IS NULL AND presence.node <> $9 \
+             THEN presence.departure ELSE excluded.departure END, \
+             node = CASE WHEN excluded.node IS NULL AND presence.node <> $9 \
+             THEN presence.node ELSE excluded.node END",
             params![
                 column(&there, |host, _| host),
                 column(&there, |_, seen| seen.said.as_ref().map(|said| said.address.to_string())),
@@ -118,6 +128,8 @@ async fn write(sql: &Sql, hosts: &BTreeMap<String, Seen>) -> Result<(), DbError>
                 column(&there, |_, seen| seen.said.as_ref().map(|said| said.at)),
                 column(&there, |_, seen| seen.last_seen),
                 column(&there, |_, seen| seen.departure.map(Departure::name)),
+                node,
+                column(&there, |_, seen| seen.is_here.unwrap_or_default()),
             ],
         )
         .await?;
@@ -125,18 +137,30 @@ async fn write(sql: &Sql, hosts: &BTreeMap<String, Seen>) -> Result<(), DbError>
     if !left.is_empty() {
         sql.run(
             "UPDATE presence p SET last_seen = greatest(p.last_seen, s.last_seen), \
-             departure = coalesce(s.departure, p.departure), \
-             ca_version = greatest(p.ca_version, s.ca_version) \
-             FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
-             AS s (host, ca_version, last_seen, departure) WHERE p.host = s.host",
+             departure = CASE WHEN s.is_here OR p.node <> $5 THEN p.departure \
+             ELSE coalesce(s.departure, p.departure) END, \
+             ca_version = greatest(p.ca_version, s.ca_version), \
+             node = CASE WHEN s.is_here THEN $5::integer WHEN s.is_here IS NULL OR p.node <> $5 \
+             THEN p.node END \
+             FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $6::boolean[]) \
+             AS s (host, ca_version, last_seen, departure, is_here) WHERE p.host = s.host",
             params![
                 column(&left, |host, _| host),
                 column(&left, |_, seen| seen.ca_version.map(i64::from)),
                 column(&left, |_, seen| seen.last_seen),
                 column(&left, |_, seen| seen.departure.map(Departure::name)),
+                node,
+                column(&left, |_, seen| seen.is_here),
             ],
         )
         .await?;
+    }
+    if let Some(node) = node {
+        let place = |(host, seen): (&String, &Seen)| {
+            let is_there = seen.is_here?;
+            Some(PlaceChange { host: host.clone(), from: node, is_there })
+        };
+        transaction.effects.moves.places.extend(hosts.iter().filter_map(place));
     }
     Ok(())
 }

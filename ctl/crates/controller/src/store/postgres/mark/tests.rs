@@ -4,7 +4,7 @@ mod proxy;
 
 use super::*;
 use crate::store::conformance::hosts::{terms, token, token_id};
-use crate::store::postgres::{Address, PostgresStore};
+use crate::store::postgres::{Address, PostgresStore, Seat};
 use crate::store::{
     Acknowledgement, Arrival, Bounds, JoinTokens as _, Outcome as Fate, Results as _, Store as _,
     StoreError,
@@ -28,7 +28,7 @@ impl Remote {
         let (database, proxy) = (server.create(), Proxy::to(server).await);
         let url = format!("postgres://basicagent@127.0.0.1:{}/{}", proxy.port(), database.name());
         let address = Address::parse(&url, None).unwrap();
-        let store = PostgresStore::open(address, Bounds::generous()).await.unwrap();
+        let store = PostgresStore::open(address, Seat::Alone, Bounds::generous()).await.unwrap();
         Some(Self { database, proxy, store: Arc::new(store) })
     }
 

@@ -73,8 +73,14 @@ pub(super) async fn store(
         let places: Vec<usize> = room.collect();
         let new = insert(sql, items, &places, received).await?;
         let changes = count(core, items, &new);
-        let changes: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
-        usage::write(sql, &changes).await?;
+        let written: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
+        usage::write(sql, &written).await?;
+        if transaction.node.is_some() {
+            let stored = new.keys().map(|place| items[*place].key);
+            let stored = stored.map(|(host, task, _)| (host.to_owned(), task.to_owned()));
+            transaction.effects.results.extend(stored);
+            transaction.effects.usage.extend(changes);
+        }
         let told: Vec<Told<'_>> = places.iter().map(|place| told(items, &new, *place)).collect();
         runs::arrived(transaction, &told, received).await?;
     }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The interval between two searches for expired rows.
 const SWEEP: Duration = Duration::from_secs(24 * 3600);
 
+/// The time after which a node that does not lead looks whether it does.
+const FOLLOWER: Duration = Duration::from_secs(10 * 60);
+
 /// Results deleted in one transaction; new ones are stored in between.
 const MAX_SWEPT: i64 = 1024;
 
@@ -29,7 +32,8 @@ impl Writer {
         self.next_sweep = match self.delete_old(now).await {
             // More may be left: continue at once, but after what came meanwhile.
             Ok(true) => Instant::now(),
-            Ok(false) => Instant::now() + SWEEP,
+            Ok(false) if self.core.nodes.leads() => Instant::now() + SWEEP,
+            Ok(false) => Instant::now() + FOLLOWER,
             Err(error) => {
                 self.count(false);
                 log::warn!("cannot delete expired rows, retrying tomorrow: {error}");
@@ -48,6 +52,9 @@ impl Writer {
     /// Deletes some expired rows, unless the clock is doubted; returns whether there may be
     /// more.
     async fn delete_old(&mut self, now: SystemTime) -> Result<bool, ChangeError> {
+        if !self.core.nodes.leads() {
+            return Ok(false);
+        }
         let verdict = self.clock.judge(milliseconds(now));
         if verdict == Verdict::Doubt {
             log::warn!(
@@ -117,13 +124,14 @@ async fn results(
         }
         usage.changes().map(|(host, bytes)| (host.to_owned(), bytes)).collect()
     };
-    let changes: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
-    usage::write(sql, &changes).await?;
+    let written: Vec<_> = changes.iter().map(|(host, bytes)| (&**host, *bytes)).collect();
+    usage::write(sql, &written).await?;
     sql.run(
         "DELETE FROM usage WHERE bytes = 0 AND host IN \
          (SELECT host FROM unnest($1::text[]) AS emptied (host))",
         params![deleted.iter().map(|(host, _)| &**host).collect::<Vec<&str>>()],
     )
     .await?;
+    transaction.effects.usage.extend(changes);
     Ok(i64::try_from(deleted.len()).unwrap_or(MAX_SWEPT) >= MAX_SWEPT)
 }

@@ -36,7 +36,7 @@ pub(in crate::store::sqlite) fn write(
 
 /// Writes what is known of a host, which may have been removed meanwhile.
 fn write_one(sql: &Connection, host: &str, seen: &Seen) -> rusqlite::Result<()> {
-    let Seen { said, ca_version, last_seen, departure } = seen;
+    let Seen { said, ca_version, last_seen, departure, is_here: _ } = seen;
     let departure = departure.map(Departure::name);
     if let Some(Said { address, version, boot, at }) = said {
         sql.run(
