@@ -10,7 +10,6 @@ from packages import BUILT, CRASHES, CTL, GOOD, TOKEN, join_line, start_controll
 
 PACKAGES = True
 MINUTES = 4
-SUITES = ["trixie"]
 
 HOSTS = ("one", "two")
 # The longest wait for a host that loses power, boots, and puts a version in place, in seconds.
@@ -88,12 +87,15 @@ def start(guest, host):
     guest.sh(f"""systemctl reset-failed host-{host} 2>/dev/null
         systemd-run -q --unit host-{host} -p Delegate=yes -p KillMode=mixed systemd-nspawn -bq --register=no --keep-unit \\
             -M {host} -D /hosts/{host}/root --capability=all""", must=True)
-    guest.wait(lambda output: "up" in output, inside(host, "systemctl is-system-running | grep -q 'running\\|degraded' && echo up"))
+    is_up = guest.wait(lambda output: "up" in output, inside(host, "systemctl is-system-running | grep -q 'running\\|degraded' && echo up"))
+    if "up" not in is_up:
+        raise RuntimeError(guest.sh(f"systemctl status host-{host}; journalctl -u host-{host} -n 30 --no-pager"))
 
 
 def inside(host, script):
     """Returns the script that runs a script in a host."""
-    leader = f"pgrep -P $(systemctl show -P MainPID host-{host}) | head -1"
+    # 0 is the parent of the guest's own init.
+    leader = f"pgrep -P $(systemctl show -P MainPID host-{host} | sed 's/^0$/none/') | head -1"
     return f"nsenter -t $({leader}) -a bash -c {quoted(script)} </dev/null"
 
 
