@@ -84,11 +84,14 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Ends a transaction that came to nothing. Where that fails, the connection is closed, which
     /// ends it too.
-    pub(super) async fn roll_back(mut self) {
-        if self.sql.script("ROLLBACK").await.is_ok() {
-            self.sql.set_open(false);
-            self.mark.end();
+    pub(super) async fn roll_back(self) {
+        let Self { sql, mut mark, .. } = self;
+        if sql.script("ROLLBACK").await.is_ok() {
+            sql.set_open(false);
+            mark.end();
         }
+        // Before the connection: it has a mark for its next user.
+        drop(mark);
     }
 }
 
@@ -238,7 +241,8 @@ impl Core {
                 return Err(CommitError::Undone(error));
             }
         };
-        let Transaction { sql, effects, node: _, mut mark, head: _ } = transaction;
+        let Transaction { sql, effects, node: _, mark, head: _ } = transaction;
+        let mut mark = Some(mark);
         let since = Instant::now();
         let committed = sql.script("COMMIT").await;
         // Also when it is not known yet whether it happened.
@@ -246,14 +250,18 @@ impl Core {
         let ended = committed.as_ref().err().is_none_or(DbError::is_rolled_back);
         if ended {
             sql.set_open(false);
-            mark.end();
+            // Before the connection is given back, and not after what follows: there are enough marks for
+            // the connections, and not for all changes that wait to be published.
+            if let Some(mut mark) = mark.take() {
+                mark.end();
+            }
         }
         // Closed, if it has not ended: the server learns that nobody waits for its answer.
         drop(sql);
-        match committed {
-            Ok(_) => {}
-            Err(error) if ended => return Err(CommitError::Undone(error)),
-            Err(error) => self.lost(error, &effects, mark).await?,
+        match (committed, mark) {
+            (Ok(_), _) => {}
+            (Err(error), None) => return Err(CommitError::Undone(error)),
+            (Err(error), Some(mark)) => self.lost(error, &effects, mark).await?,
         }
         self.health.metrics.commits.since(since);
         self.health.set_writes(true);
