@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use test_support::wait_some_within;
 
+/// At most a page of hosts.
 pub(crate) const AGENTS: usize = 300;
 
 /// The parts of the measurement: with the bus, without it, and with it again.
@@ -21,6 +22,12 @@ pub(crate) fn run(agents: usize) {
     let Some(mut site) = Site::start(agents) else { return };
     site.players.iter_mut().for_each(|player| player.connect(1));
     site.wait_for(agents);
+    for node in &site.nodes {
+        wait_some_within(PATIENCE, "a node that knows all hosts", || {
+            let list = node.get("/hosts?connected=true&limit=1000").1;
+            (list["hosts"].as_array().map(Vec::len) == Some(agents)).then_some(())
+        });
+    }
     let part = AtomicUsize::new(0);
     let mut runs = 0;
     std::thread::scope(|scope| {
