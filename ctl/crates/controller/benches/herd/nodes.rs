@@ -1,7 +1,6 @@
 //! 30,000 agents on three nodes: their handshakes, their memory, a run on all of them, and how they
 //! spread when a node stops, comes back, and is killed.
 
-use crate::player::Player;
 use crate::site::{NODES, PATIENCE, Site, apply, ended, plan};
 use std::time::{Duration, Instant};
 use test_support::wait_some_within;
@@ -45,9 +44,7 @@ pub(crate) fn run(agents: usize) {
     come_back(&mut site, agents);
     kill(&mut site, agents);
     on_all(&mut site, agents);
-    let started = site.players.iter_mut().map(Player::started);
-    let (tasks, most) = started.fold((0, 0), |all, one| (all.0 + one.0, all.1.max(one.1)));
-    assert_eq!((tasks, most), (agents * (RUNS + 1), 1), "each once");
+    assert_eq!(site.started(), (agents * (RUNS + 1), 1), "each once");
 }
 
 fn memory(site: &Site, before: usize, agents: usize) {

@@ -1,5 +1,5 @@
-//! Agents in a process of their own, which does what it is told on its standard input: one process may
-//! not open files enough for all agents of several nodes.
+//! A process that plays agents, and takes orders on its standard input: one process alone may not open
+//! enough files to play the agents of several nodes.
 
 use crate::herd::{Herd, members_of};
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ impl Site {
     /// Starts the nodes, and as many processes that play these agents. `None` where PostgreSQL or NATS is
     /// not installed.
     pub(crate) fn start(agents: usize) -> Option<Self> {
-        // As it is shipped: what is committed is on disk.
+        // By its own settings PostgreSQL syncs each commit to the disk.
         let server: &'static PostgresServer =
             Box::leak(Box::new(PostgresServer::start(&["-cmax_connections=200"])?));
         let bus = NatsServer::start("")?;
@@ -81,6 +81,12 @@ impl Site {
     /// Returns how many agents are connected.
     pub(crate) fn connected(&mut self) -> usize {
         self.players.iter_mut().map(Player::connected).sum()
+    }
+
+    /// Returns how many tasks the agents have started, and the most starts of one.
+    pub(crate) fn started(&mut self) -> (usize, u32) {
+        let started = self.players.iter_mut().map(Player::started);
+        started.fold((0, 0), |all, one| (all.0 + one.0, all.1.max(one.1)))
     }
 
     /// Waits until so many agents are connected.

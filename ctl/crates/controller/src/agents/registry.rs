@@ -2,14 +2,17 @@
 
 use super::elsewhere::Elsewhere;
 use super::peer::Restriction;
-use super::post::Post;
+use super::post::{Post, Query};
 use super::reach::{self, Reach};
+use super::reply::NoReply;
 use super::session::{CloseReason, Session};
 use crate::store::Moves;
 use fleet::Digest;
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// Sessions of one host's clones; an operator needs to see some of them.
@@ -127,7 +130,7 @@ impl Registry {
         if let Some(session) = self.find(host) {
             return Some(Reach::Here(session));
         }
-        let (post, node) = self.node_of(host)?;
+        let (post, node) = (Arc::clone(self.post.get()?), self.elsewhere.node_of(host)?);
         Some(Reach::Elsewhere(reach::Elsewhere { post, host: host.to_owned(), node }))
     }
 
@@ -136,14 +139,23 @@ impl Registry {
         self.elsewhere.node_of(host).is_some() || self.find(host).is_some()
     }
 
-    /// Returns the way to the other nodes, and the one of them that has a host.
-    pub(crate) fn node_of(&self, host: &str) -> Option<(Arc<Post>, i32)> {
-        Some((Arc::clone(self.post.get()?), self.elsewhere.node_of(host)?))
+    /// Returns the other node that has a host; `None` where it is here, or nowhere.
+    pub(crate) fn node_of(&self, host: &str) -> Option<i32> {
+        self.elsewhere.node_of(host).filter(|_| self.find(host).is_none())
     }
 
-    /// Returns the way to the other nodes, if this is one of several.
-    pub(crate) fn post(&self) -> Option<&Arc<Post>> {
-        self.post.get()
+    /// Asks another node, as [`Post::query`].
+    ///
+    /// # Errors
+    /// Why there is no answer that can be read.
+    pub(crate) async fn query<T: DeserializeOwned>(
+        &self,
+        node: i32,
+        query: Query,
+        wait: Duration,
+    ) -> Result<T, NoReply> {
+        let post = self.post.get().ok_or(NoReply::Disconnected)?;
+        post.query(node, query, wait).await
     }
 
     /// Lets hosts of other nodes be reached.

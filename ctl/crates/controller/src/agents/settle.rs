@@ -21,11 +21,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Carries out what was settled at the node that has the host.
 pub(crate) async fn settled(registry: &Registry, host: &HostRecord, settled: Settled) {
     let key = host.keys.as_ref().map(|keys| keys.current);
-    let (here, elsewhere) = (registry.find(&host.id).is_some(), registry.node_of(&host.id));
-    if let Some((post, node)) = elsewhere.filter(|_| !here) {
+    if let Some(node) = registry.node_of(&host.id) {
         let Settled { renew, reset_others } = settled;
         let query = Query::Settled { host: host.id.clone(), key, renew, reset_others };
-        if let Err(why) = post.query::<()>(node, query, 2 * ANSWER).await {
+        if let Err(why) = registry.query::<()>(node, query, 2 * ANSWER).await {
             let id = &host.id;
             log::warn!(
                 "{id}: node {node} has not said that it carries out what was settled: {why}"

@@ -1,7 +1,7 @@
 //! Clones that are connected to other nodes, which those know.
 
 use super::service::Api;
-use crate::agents::{NoReply, Query};
+use crate::agents::Query;
 use controller_api::HostClone;
 use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 /// Returns the clones of a host at the node that has it, if that node has any clones.
 pub(super) async fn clones_elsewhere(api: &Api, host: &str) -> Vec<HostClone> {
-    let Some((_, node)) = api.registry.node_of(host) else { return Vec::new() };
+    let Some(node) = api.registry.node_of(host) else { return Vec::new() };
     if !nodes_with_clones(api).contains(&node) {
         return Vec::new();
     }
@@ -43,9 +43,6 @@ fn nodes_with_clones(api: &Api) -> Vec<i32> {
 }
 
 async fn ask<T: DeserializeOwned>(api: &Api, node: i32, query: Query) -> Option<T> {
-    let answer = match api.registry.post() {
-        Some(post) => post.query(node, query, ANSWER).await,
-        None => Err(NoReply::Disconnected),
-    };
+    let answer = api.registry.query(node, query, ANSWER).await;
     answer.inspect_err(|why| log::warn!("node {node} has not said which clones it has: {why}")).ok()
 }

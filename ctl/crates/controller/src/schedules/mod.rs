@@ -26,7 +26,7 @@ pub(crate) use forecast::{Coverage, Forecaster};
 pub(crate) use keeper::Keeper;
 pub(crate) use view::{HostStanding, hosts as standings, of_host as standings_of_host};
 
-use crate::agents::{NoReply, Query, Registry};
+use crate::agents::{Query, Registry};
 use crate::auth::Authenticator;
 use crate::store::Store;
 use authors::Authors;
@@ -140,26 +140,17 @@ impl Schedules {
         let mut here = Vec::new();
         for host in hosts {
             match self.0.registry.node_of(&host) {
-                Some((_, node)) if self.0.registry.find(&host).is_none() => {
-                    at_others.entry(node).or_default().push(host);
-                }
-                _ => here.push(host),
+                Some(node) => at_others.entry(node).or_default().push(host),
+                None => here.push(host),
             }
         }
-        let ask = |(node, hosts): (i32, Vec<String>)| {
-            let post = self.0.registry.post().map(Arc::clone);
-            async move {
-                let count = hosts.len();
-                let query = Query::Schedules { generation, hosts, within: within.as_secs() };
-                let counts = match post {
-                    Some(post) => post.query(node, query, within).await,
-                    None => Err(NoReply::Disconnected),
-                };
-                counts.unwrap_or_else(|why| {
-                    log::warn!("node {node} has not said whether it looks at its hosts: {why}");
-                    Counts { hosts: count, ..Counts::default() }
-                })
-            }
+        let ask = async |(node, hosts): (i32, Vec<String>)| {
+            let count = hosts.len();
+            let query = Query::Schedules { generation, hosts, within: within.as_secs() };
+            self.0.registry.query(node, query, within).await.unwrap_or_else(|why| {
+                log::warn!("node {node} has not said whether it looks at its hosts: {why}");
+                Counts { hosts: count, ..Counts::default() }
+            })
         };
         let asked = join_all(at_others.into_iter().map(ask));
         let (own, others) = tokio::join!(self.checked(generation, &here, within), asked);

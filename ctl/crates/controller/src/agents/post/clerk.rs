@@ -57,6 +57,19 @@ struct Answering {
 }
 
 impl Answering {
+    /// Returns whether a question is to be answered: it comes for the first time, and there is room; its
+    /// asker hears of it where there is none.
+    fn admits(&mut self, asker: Asker, post: &Post) -> bool {
+        if !self.is_new(asker.ticket) {
+            return false;
+        }
+        let has_room = self.tasks.len() < MAX_ANSWERING;
+        if !has_room {
+            asker.tell(post, Err(NoReply::Busy));
+        }
+        has_room
+    }
+
     /// Returns whether a question comes for the first time, and remembers it.
     fn is_new(&mut self, ticket: Uuid) -> bool {
         if !self.known.insert(ticket) {
@@ -218,11 +231,8 @@ impl Clerk {
             Head::Ask { ticket, from, host, id, client_chose_id, wait, stream } => {
                 let request = AgentRequest { id, client_chose_id, line: text.to_vec() };
                 let (asker, wait) = (Asker { ticket, node: from }, Duration::from_millis(wait));
-                if !answering.is_new(ticket) {
+                if !answering.admits(asker, &self.post) {
                     return;
-                }
-                if answering.tasks.len() >= MAX_ANSWERING {
-                    return asker.tell(&self.post, Err(NoReply::Busy));
                 }
                 let (post, session) = (Arc::clone(&self.post), self.registry.find(&host));
                 let task = if stream {
@@ -234,11 +244,8 @@ impl Clerk {
             }
             Head::Query { ticket, from, query } => {
                 let asker = Asker { ticket, node: from };
-                if !answering.is_new(ticket) {
+                if !answering.admits(asker, &self.post) {
                     return;
-                }
-                if answering.tasks.len() >= MAX_ANSWERING {
-                    return asker.tell(&self.post, Err(NoReply::Busy));
                 }
                 let (post, answers) = (Arc::clone(&self.post), Arc::clone(&self.answers));
                 let task = answering.tasks.spawn(async move {

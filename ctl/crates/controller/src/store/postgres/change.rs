@@ -85,13 +85,14 @@ impl Transaction {
     /// Ends a transaction that came to nothing. Where that fails, the connection is closed, which
     /// ends it too.
     pub(super) async fn roll_back(self) {
-        let Self { sql, mut mark, .. } = self;
+        let Self { sql, mark, .. } = self;
+        // In either case before the connection, whose next user needs a mark.
         if sql.script("ROLLBACK").await.is_ok() {
             sql.set_open(false);
             mark.end();
+        } else {
+            drop(mark);
         }
-        // Before the connection: it has a mark for its next user.
-        drop(mark);
     }
 }
 
@@ -242,23 +243,23 @@ impl Core {
             }
         };
         let Transaction { sql, effects, node: _, mark, head: _ } = transaction;
-        let mut mark = Some(mark);
         let since = Instant::now();
         let committed = sql.script("COMMIT").await;
         // Also when it is not known yet whether it happened.
         self.forget(&effects);
         let ended = committed.as_ref().err().is_none_or(DbError::is_rolled_back);
-        if ended {
+        let not_ended = if ended {
             sql.set_open(false);
             // Before the connection is given back, and not after what follows: there are enough marks for
             // the connections, and not for all changes that wait to be published.
-            if let Some(mut mark) = mark.take() {
-                mark.end();
-            }
-        }
+            mark.end();
+            None
+        } else {
+            Some(mark)
+        };
         // Closed, if it has not ended: the server learns that nobody waits for its answer.
         drop(sql);
-        match (committed, mark) {
+        match (committed, not_ended) {
             (Ok(_), _) => {}
             (Err(error), None) => return Err(CommitError::Undone(error)),
             (Err(error), Some(mark)) => self.lost(error, &effects, mark).await?,
@@ -276,12 +277,7 @@ impl Core {
     ///
     /// # Errors
     /// When it has not, or that cannot be found out.
-    async fn lost(
-        &self,
-        error: DbError,
-        effects: &Effects,
-        mut mark: Mark,
-    ) -> Result<(), CommitError> {
+    async fn lost(&self, error: DbError, effects: &Effects, mark: Mark) -> Result<(), CommitError> {
         self.note(&error);
         self.health.set_writes(false);
         let outcome = self.outcome(&mark).await;

@@ -62,7 +62,7 @@ pub(super) struct Core {
     pub(super) enrolling: Enrolling,
     places: Arc<Semaphore>,
     /// Held while what was committed is read again to be published: the last one reads the last.
-    publishing: tokio::sync::Mutex<()>,
+    pub(super) publishing: tokio::sync::Mutex<()>,
 }
 
 impl Core {

@@ -132,8 +132,8 @@ impl Marks {
 }
 
 impl Mark {
-    /// Notes that the transaction has ended, so that its row may be used at once.
-    pub(super) fn end(&mut self) {
+    /// Gives the row back, which may be used at once: the transaction has ended.
+    pub(super) fn end(mut self) {
         self.ended = true;
     }
 }

@@ -143,14 +143,34 @@ fn the_row_of_a_lost_transaction_rests_while_others_are_free() {
     let now = Instant::now();
     let free = Mutex::new((1..=3).map(|place| (now, place)).collect());
     let marks = Arc::new(Marks { run: 1, last: AtomicI64::new(0), free });
-    let (lost, mut ended) = (marks.take().unwrap(), marks.take().unwrap());
+    let (lost, ended) = (marks.take().unwrap(), marks.take().unwrap());
     let of_lost = lost.place;
     drop(lost);
     ended.end();
-    drop(ended);
     let others: Vec<Mark> = (0..2).map(|_| marks.take().unwrap()).collect();
     assert!(others.iter().all(|mark| mark.place != of_lost), "{others:?}");
     assert_eq!(marks.take().unwrap().place, of_lost);
     let numbers: Vec<i64> = others.iter().map(|mark| mark.number).collect();
     assert_eq!(numbers, [3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_wait_to_be_published_keep_no_row_from_others() {
+    let Some(remote) = Remote::open().await else { return };
+    let count = u32::try_from(ROWS).unwrap() * 2;
+    let publishing = remote.store.core.publishing.lock().await;
+    let changes: Vec<_> = (0..count)
+        .map(|number| {
+            let store = Arc::clone(&remote.store);
+            tokio::spawn(async move { store.create_token(token(number, terms())).await.map(drop) })
+        })
+        .collect();
+    eventually("all of them are stored", || {
+        remote.database.sql("SELECT count(*) FROM tokens") == count.to_string()
+    })
+    .await;
+    drop(publishing);
+    for change in changes {
+        change.await.unwrap().unwrap();
+    }
 }

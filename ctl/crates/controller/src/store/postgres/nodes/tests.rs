@@ -242,7 +242,7 @@ async fn one_node_at_a_time_changes_the_ca_and_a_killed_one_keeps_no_claim() {
     let (first, second) =
         (open(&database, seat("first")).await, open(&database, seat("second")).await);
     let files = |version| CaFiles { version, texts: format!("{version}") };
-    assert!(!first.claim_ca().await.unwrap(), "there is none yet");
+    assert!(!first.claim_ca().await.unwrap(), "no node has put its files there");
     assert!(first.put_ca_files(files(1)).await.unwrap());
     assert!(!second.put_ca_files(files(1)).await.unwrap());
     assert!(first.claim_ca().await.unwrap());
